@@ -229,7 +229,7 @@ def _home(environ: Mapping[str, str]) -> Path | None:
 
 def _expanded(value: str, home: Path | None) -> Path:
     """Expand a leading ``~`` of a path, if the home directory is known."""
-    first, *rest = Path(value).parts
+    first, *rest = Path(value).parts or (".",)
     return home.joinpath(*rest) if first == "~" and home else Path(value)
 
 

@@ -169,6 +169,8 @@ class CliContext:
         ``running`` takes none but one that runs. Raises InputError when there is none.
         """
         if given is not None:
+            if not given:
+                raise InputError("MIGRATION", "must not be empty", predicate=True)
             return given
         listed = self.migrations()
         active = [each for each in listed if not each.is_terminal]

@@ -152,9 +152,9 @@ def kubernetes_timeout_option(function: Callable[..., R]) -> Callable[..., R]:
     """Add the option that bounds how long Kubernetes is read; stands above ``context_options``."""
     return click.option(
         "--kubernetes-timeout",
-        type=click.FloatRange(min=1),
+        type=click.IntRange(min=1),
         metavar="SECONDS",
-        default=KUBERNETES_SECONDS,
+        default=int(KUBERNETES_SECONDS),
         show_default=True,
         help="Maximum time to read from Kubernetes. Anything not read by then is reported as unknown.",
     )(function)

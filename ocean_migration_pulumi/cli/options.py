@@ -133,7 +133,7 @@ def _read_exclude(entries: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for entry in entries:
         name, _, value = entry.partition("=")
-        if not value:
+        if not name or not value:
             raise input_error("--exclude", entry, "FIELD=VALUE")
         if name not in _EXCLUDABLE:
             raise unknown_field("--exclude", name, _EXCLUDABLE).renamed(f"--exclude {name}")

@@ -37,13 +37,13 @@ def read_record(path: Path) -> tuple[Exchange, ...]:
     try:
         with path.open("rb") as file:
             if not is_head(file.readline()):
-                raise SettingsError(f"record: {path} is not a record of ocean-migration")
+                raise SettingsError(f"{path} is not a record of ocean-migration")
             for line in file:
                 exchange = _exchange(line)
                 if exchange is not None:
                     found.append(exchange)
     except OSError as exc:
-        raise SettingsError(f"record: {path} cannot be read: {exc.strerror}") from exc
+        raise SettingsError(f"record {path} cannot be read: {exc.strerror}") from exc
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import shorten_value
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError
 from ocean_migration_pulumi.migration.planning.empty_selection import (
     find_excuse,
@@ -221,7 +222,8 @@ def _refuse_strangers(
         else:
             why = "it is not a node of this cluster"
             may_be_held = may_be_held or may_nodes_be_hidden(snapshot)
-        problem = f"{name!r} cannot be migrated: {why}; list the candidates with `ocean-migration candidates`"
+        remedy = "list the candidates with `ocean-migration candidates`"
+        problem = f"{shorten_value(name)} cannot be migrated: {why}; {remedy}"
         problems.append(InputError("nodes.instance_ids", problem))
     return PlanPreview(problems=tuple(problems), may_be_held=may_be_held)
 

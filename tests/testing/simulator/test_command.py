@@ -69,16 +69,21 @@ def test_a_taken_port_is_a_one_line_error() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [["--speed", "0"], ["--speed", "20000"], ["--state", "no/such/folder/state"]])
-def test_invalid_options_are_a_one_line_error(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A speed out of range, or a state file in a directory that does not exist."""
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("arguments", [["--speed", "0"], ["--speed", "20000"], ["--nodes", "0"], ["--nodes", "60000"]])
+def test_number_out_of_range_is_wrong_usage(arguments: list[str]) -> None:
+    """The error names the option and the range."""
     result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert f"Error: Invalid value for '{arguments[0]}': " in result.stderr
+    assert "is not in the range" in result.stderr
+
+
+def test_state_file_without_its_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file that was asked for."""
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command, ["--state", "no/such/folder/state"])
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ")
-    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr == "Error: cannot use no/such/folder/state: No such file or directory\n"
 
 
 def test_the_command_serves_a_described_cluster(tmp_path: Path) -> None:

@@ -43,7 +43,11 @@ _EPILOG = (
     "--port", type=click.IntRange(0, 65535), metavar="PORT", default=0, help="Port on 127.0.0.1; 0 for a free one."
 )
 @click.option(
-    "--nodes", type=click.IntRange(min=1), metavar="N", default=None, help="Nodes to migrate (16; 10,000 for large)."
+    "--nodes",
+    type=click.IntRange(1, 50_000),
+    metavar="N",
+    default=None,
+    help="Nodes to migrate (16; 10,000 for large).",
 )
 @click.option(
     "--scenario",

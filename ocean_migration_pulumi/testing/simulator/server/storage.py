@@ -47,12 +47,15 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 
 def write_private_file(path: Path, text: str) -> None:
-    """Replace a file atomically by one that only its owner can read."""
+    """Replace a file atomically by one that only its owner can read; an error names the file, not the temporary one."""
     temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(temporary, path)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def build_world(document: dict[str, Any]) -> World:

@@ -153,7 +153,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     drained_usd_per_hour: Output[float | None]
     """US dollars per hour, at On-Demand prices, of the drained nodes whose price AWS reported; None without one."""
     asg_started_nodes: Output[Sequence[str] | None]
-    """New nodes that match, started meanwhile by Auto Scaling Groups of planned nodes; None without one."""
+    """Nodes started meanwhile by Auto Scaling Groups of planned nodes, whether or not they match; None without one."""
     joined_nodes: Output[Sequence[str]]
     """New nodes that match and are not in the plan."""
     ocean_nodes: Output[Sequence[str]]

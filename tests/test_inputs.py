@@ -136,6 +136,7 @@ def test_resource_names_every_output_that_is_written() -> None:
     record = ResourceState(unscheduled=["p"], failure={"message": "m"}, soaked_until="t", effective_account_id="act-1")
     spec = read_spec({"ocean_id": "o-1", "nodes": {"all_nodes": True}})[0]
     record.drained, record.drained_usd_per_hour, record.asg_started = {"i-1"}, 0.1, ["i-2"]
+    record.asg_other_nodes = {"web": ["i-3"]}
     record.unanswered = UnansweredStart(listed=[], instance_ids=[])
     record.baseline, record.workload_health = HealthBaseline(), {"state": "ready"}
     record.migrations.append(
@@ -144,7 +145,7 @@ def test_resource_names_every_output_that_is_written() -> None:
         )
     )
     written = set(record.to_outputs(spec, {}, "digest"))
-    internal = {"nodes", "triggers", "terminated_nodes", "target_reached", "unanswered_start"}
+    internal = {"nodes", "triggers", "terminated_nodes", "target_reached", "unanswered_start", "asg_other_nodes"}
     assert written - internal == set(OceanWorkloadMigration.__annotations__)
     assert all("Output" in str(hint) for hint in OceanWorkloadMigration.__annotations__.values())
     assert issubclass(OceanWorkloadMigration, pulumi.dynamic.Resource)

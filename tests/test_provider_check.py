@@ -13,6 +13,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, read_previews
 from ocean_migration_pulumi.simulator import Simulator
@@ -287,6 +288,29 @@ def test_preview_file_that_cannot_be_written_is_a_warning(
         web = Resource(plugin)
         assert web.checked(ocean_id=sim.ocean_id, nodes=ALL)["planned_nodes"]
     assert "Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: Is a directory" in web.said("WARNING")
+
+
+def test_the_preview_says_since_when_drained_nodes_stay(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the state, which `check` does not have; once on the screen, and in the preview file."""
+    path = tmp_path / "preview.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
+    ocean_id = sim.control.add_cluster(2)["id"]
+    with PluginProcess() as plugin:
+        plugin.configure(config_of(sim))
+        web = Resource(plugin)
+        web.create(ocean_id=ocean_id, nodes=ALL)
+        plugin.engine.lines.clear()
+        assert not web.has_changes(ocean_id=ocean_id, nodes=ALL)
+    (line,) = [line for line in web.said("INFO") if "drained" in line]
+    assert line == (
+        f"2 drained nodes were not terminated (drained {web.outputs['drained_since']}) and cost money while they run. "
+        "Whether they still do is unknown without Kubernetes"
+    )
+    record = read_previews(path)[web.urn]
+    assert [each.text for each in record.diagnostics if each.code == Code.NODES_DRAINED] == [line]
+    assert record.planned_nodes == web.inputs["planned_nodes"]
 
 
 def test_token_is_in_nothing_that_leaves_the_plugin(

@@ -27,6 +27,8 @@ _PRICED: Final = {
     "capacitystatus": "Used",
     "licenseModel": "No License required",
 }
+_ASG_TAG: Final = "aws:autoscaling:groupName"
+_ALIVE: Final = frozenset({"pending", "running"})
 _ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
 
 
@@ -147,6 +149,16 @@ def _instances(client: Any, instance_ids: tuple[str, ...]) -> Answers:
             yield each["InstanceId"], each["State"]["Name"]
 
 
+def _launch_times(client: Any, asg_names: tuple[str, ...]) -> Answers:
+    """Find when each instance of these Auto Scaling Groups was launched that starts or runs."""
+    # EC2 takes a wildcard in the value of a filter: only names that are equal count.
+    for reservation in _pages(client, "describe_instances", "Reservations", f"tag:{_ASG_TAG}", asg_names):
+        for each in reservation.get("Instances", ()):
+            tags = {tag["Key"]: tag["Value"] for tag in each.get("Tags", ())}
+            if tags.get(_ASG_TAG) in asg_names and each["State"]["Name"] in _ALIVE:
+                yield each["InstanceId"], each["LaunchTime"]
+
+
 def _quotas(client: Any, markets: tuple[str, ...]) -> Answers:
     """Find how many vCPUs of standard instances the account may run in each market."""
     for market in markets:
@@ -203,5 +215,6 @@ PARTS: Final = {
     "quotas": AwsRequest(service="service-quotas", action="servicequotas:GetServiceQuota", ask=_quotas),
     "running": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_running),
     "prices": AwsRequest(service="pricing", action="pricing:GetProducts", ask=_prices, region=_PRICES_REGION),
+    "launch_times": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_launch_times),
     "instances": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_instances),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -110,10 +111,23 @@ class AwsReader:
         Raises:
             OperationCancelled: The operation was cancelled.
         """
-        bounded, wanted = scope.at_most(LONGEST), tuple(sorted(set(instance_ids)))
+        return self._read_now(scope, region, "instances", instance_ids)
+
+    def read_launch_times(self, scope: CancelScope, region: str, asg_names: Sequence[str]) -> dict[str, datetime]:
+        """Return when each instance of Auto Scaling Groups was launched that starts or runs now, by instance id.
+
+        Empty when EC2 does not answer everything.
+
+        Raises:
+            OperationCancelled: The operation was cancelled.
+        """
+        return self._read_now(scope, region, "launch_times", asg_names)
+
+    def _read_now(self, scope: CancelScope, region: str, part: str, names: Sequence[str]) -> dict[str, Any]:
+        bounded, wanted = scope.at_most(LONGEST), tuple(sorted(set(names)))
         access = AwsAccess(region, min(_SOCKET_SECONDS, bounded.remaining() or 0.0))
-        key = ("instances", region, wanted)
-        asks = {key: partial(_ask, "instances", wanted, access)}
+        key = (part, region, wanted)
+        asks = {key: partial(_ask, part, wanted, access)}
         outcome = self._cache.get_all(bounded, asks, max_age=0.0, fresh=True)[key]
         return {} if isinstance(outcome, Exception) else outcome
 

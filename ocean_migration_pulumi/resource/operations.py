@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -19,6 +20,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.planning.drained_nodes import report_drained
 from ocean_migration_pulumi.migration.planning.outcome_report import report_unverified
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
@@ -29,7 +31,7 @@ from ocean_migration_pulumi.migration.reconcile.first_plan import preview_when_l
 from ocean_migration_pulumi.migration.reconcile.stop import destroy as stop_all
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
-from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
+from ocean_migration_pulumi.migration.snapshot.snapshot import DrainedNodes, PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
@@ -68,6 +70,7 @@ def plan(
 ) -> PlanPreview:
     """Plan from known inputs and report the plan; ``olds`` are the last inputs."""
     SESSION.unplanned.pop(owner, None)
+    SESSION.previews.pop(owner, None)
     client, claims = _reach(spec)
     old = _with_account(read_spec(olds)[0], client.account_id) if olds.get("ocean_id") else None
     spec = replace(_with_account(spec, client.account_id), require_approval=client.settings.require_approval)
@@ -90,12 +93,17 @@ def plan(
         return found
     if found.unplanned is not None:
         SESSION.unplanned[owner] = render_cause(found.unplanned)
-    _show_preview(call, spec, found)
+    record = _show_preview(call, spec, found)
+    SESSION.previews[owner] = record, found.drained
     return found
 
 
-def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview) -> None:
-    """Say to the engine what a preview found, and append it to the file that the environment names, if any."""
+def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview) -> PreviewRecord | None:
+    """Say to the engine what a preview found, and append it to the file that the environment names, if any.
+
+    Returns the record that was appended; None without such a file.
+    """
+    record = None
     rendered = [replace(diagnostic, text=_render(call, diagnostic)) for diagnostic in found.diagnostics]
     if path := os.environ.get(VARIABLE):
         planned, approved = found.planned, None
@@ -118,6 +126,7 @@ def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview
             rendered.append(replace(lost, text=_render(call, lost)))
     for diagnostic in rendered:
         _say(call, diagnostic.severity, diagnostic.text)
+    return record
 
 
 def _say(call: host.EngineCall, severity: Severity, line: str) -> None:
@@ -165,7 +174,21 @@ def compare(
         call.warning(line)
     if unverified := state.unverified & state.planned.keys():
         call.warning(render_line(report_unverified(unverified)))
+    _show_drained(call, owner_of(call.urn, new), state)
     return Comparison(changes=changes or unfinished is not None or pending is not None)
+
+
+def _show_drained(call: host.EngineCall, owner: str, state: ResourceState) -> None:
+    """Say which drained nodes stay, and add it to the preview file: only the state, which ``check`` has not, knows."""
+    record, found = SESSION.previews.pop(owner, (None, DrainedNodes()))
+    drained = report_drained(found, state)
+    if drained is None:
+        return
+    rendered = replace(drained, text=_render(call, drained))
+    _say(call, rendered.severity, rendered.text)
+    if record is not None and (path := os.environ.get(VARIABLE)):
+        with suppress(OSError):  # that the file cannot be written has been said
+            append_preview(path, replace(record, diagnostics=(*record.diagnostics, rendered)))
 
 
 def create(call: host.EngineCall, props: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ocean_migration_pulumi.host import EngineCall
     from ocean_migration_pulumi.kubernetes import KubernetesReader
     from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+    from ocean_migration_pulumi.migration.snapshot.snapshot import DrainedNodes
     from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+    from ocean_migration_pulumi.resource.preview_file import PreviewRecord
 
 CONFIG_KEYS: Final = (
     "ocean-migration:token",
@@ -42,6 +44,8 @@ class Session:
 
     Attributes:
         unplanned: By URN, why ``check`` could not plan a changed selection, for which the old plan is wrong.
+        previews: By URN, what ``check`` found of drained nodes, which ``diff`` completes from the state, and its record
+            in the preview file, if any.
         hidden: By URN, the inputs that ``check`` removed, so that no state has them.
 
     """
@@ -49,6 +53,7 @@ class Session:
     def __init__(self) -> None:
         self.unplanned: dict[str, str] = {}
         self.hidden: dict[str, Mapping[str, Any]] = {}
+        self.previews: dict[str, tuple[PreviewRecord | None, DrainedNodes]] = {}
         self._config: dict[str, str] = {}
         self._clients: dict[str | None, OceanClient] = {}
         self._readers: dict[str, KubernetesReader] = {}

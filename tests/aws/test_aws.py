@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,22 @@ def test_profile_without_a_role_to_tell_loses_no_other(aws: FakeAws, profile: st
     cloud = read(AwsQuery(region=REGION, instance_profiles=("nodes", profile)))
     assert cloud.roles == {"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"}
     assert cloud.gaps["roles"] == Gap(code, {"profile": profile.rpartition("/")[2]})
+
+
+def test_launch_times_are_those_of_the_groups_that_were_asked_for(aws: FakeAws) -> None:
+    """Of instances that start or run; a name with a wildcard is no pattern."""
+    aws.page = 2
+    at = "2026-01-02T03:04:05.000Z"
+    aws.launched = {
+        "i-1": ("web", "running", at), "i-2": ("web", "pending", at), "i-3": ("web", "terminated", at),
+        "i-4": ("web-2", "running", at), "i-5": ("web*", "running", at),
+    }  # fmt: skip
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    reader = AwsReader()
+    assert reader.read_launch_times(scope(), REGION, ["web"]) == {"i-1": moment, "i-2": moment}
+    assert reader.read_launch_times(scope(), REGION, ["web*"]) == {"i-5": moment}
+    aws.replies["DescribeInstances"] = ec2_error(403, "UnauthorizedOperation")
+    assert reader.read_launch_times(scope(), REGION, ["web"]) == {}
 
 
 def test_access_entries_come_page_by_page(aws: FakeAws) -> None:

@@ -40,6 +40,19 @@ def test_unknown_checks_fail_only_where_all_are_required(terminal: Terminal, tmp
     assert (known.exit_code, known.stderr) == (0, "")
 
 
+def test_drained_nodes_that_stay_are_named_with_their_time(terminal: Terminal, tmp_path: Path) -> None:
+    """In `doctor`, which looks at all nodes, and in the plan of those that were migrated."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(terminal.sim.kubeconfig(identity="preview"))
+    access = ("--kubeconfig", str(kubeconfig))
+    assert terminal.run("start", "--all-nodes", "--yes", "--wait").exit_code == 0
+    since = terminal.json("status")["completed_at"]
+    expected = f"5 drained nodes stay running (cordoned) since {since} and keep costing money"
+    assert expected in terminal.json("doctor", *access)["remarks"]
+    assert expected in terminal.json("plan", "--all-nodes", *access)["info"]
+    assert f"5 drained nodes were not terminated (drained {since})" in terminal.run("doctor").stdout
+
+
 @pytest.mark.parametrize("scenario", ["dead-controller"])
 def test_what_is_not_met_has_an_exit_status(terminal: Terminal) -> None:
     """For scripts."""

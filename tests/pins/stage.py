@@ -31,7 +31,9 @@ _STACK_TYPE = "pulumi:pulumi:Stack"
 _WORDS = frozenset({"message", "remedy"})
 """The parts of the output `failure` that are words."""
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)?")
+_COLON = "(?::|&#58;\u200b?)"
+"""A colon, in Markdown with what keeps it from being a link."""
+_TIME = re.compile(rf"\d{{4}}-\d\d-\d\d[T ]\d\d{_COLON}\d\d({_COLON}\d\d(\.\d+)?)?(Z| UTC)?")
 _PORT = re.compile(r"127\.0\.0\.1:\d+")
 _SOME_PORT = "127.0.0.1:<port>"
 _VARYING = (

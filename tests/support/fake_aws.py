@@ -73,6 +73,7 @@ class FakeAws:
     the principals by EKS cluster, ``entry_types`` the types that are not EC2_LINUX, ``mode`` the authentication mode
     (empty for a cluster that is older than modes); ``subnets`` zones and ``instances`` states by id; ``types``
     (vCPUs, MiB, GPUs, architectures) by name; ``quotas`` by code, ``running`` (type, lifecycle, cores) by instance id,
+    ``launched`` (Auto Scaling Group, state, time) by instance id,
     ``free`` addresses and CIDR ``blocks`` by subnet, ``limits`` (interfaces, addresses of each, attachments, type of
     their limit) and ``prices`` (unit and price) by instance type.
     ``replies`` are answers, or what makes them, by action; each is given until it is taken away.
@@ -87,6 +88,7 @@ class FakeAws:
     types: dict[str, tuple[int, int, int, tuple[str, ...]]] = field(default_factory=dict)
     quotas: dict[str, float] = field(default_factory=dict)
     running: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    launched: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     free: dict[str, int] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     prices: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -229,6 +231,19 @@ class FakeAws:
             )
             return _ec2(asked.action, f"<reservationSet>{items}</reservationSet>", token)
         wanted = asked.values("Filter.1.Value")
+        if asked.parameters["Filter.1.Name"] == "tag:aws:autoscaling:groupName":
+            # A value of a filter may hold wildcards, as in EC2.
+            groups = [
+                name for name, (asg, _, _) in self.launched.items() if any(fnmatch.fnmatchcase(asg, w) for w in wanted)
+            ]
+            found, token = self._paged(groups, asked.parameters.get("NextToken"))
+            items = "".join(
+                f"<item><instancesSet><item><instanceId>{name}</instanceId><launchTime>{launched}</launchTime>"
+                f"<instanceState><code>0</code><name>{state}</name></instanceState><tagSet><item>"
+                f"<key>aws:autoscaling:groupName</key><value>{asg}</value></item></tagSet></item></instancesSet></item>"
+                for name, (asg, state, launched) in ((name, self.launched[name]) for name in found)
+            )
+            return _ec2(asked.action, f"<reservationSet>{items}</reservationSet>", token)
         known = [name for name in self.instances if name in wanted]
         found, token = self._paged(known, asked.parameters.get("NextToken"))
         items = "".join(

@@ -32,6 +32,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 _INSTANCE: Final = re.compile(r"aws://.*/(i-[0-9A-Za-z]+)")
 _SYNC_FAILED: Final = "SyncFailed"
 _LONGEST_PROBLEM: Final = 200
+_UNSCHEDULABLE: Final = "node.kubernetes.io/unschedulable"
 _READ_ONLY: Final = "SPOTINST_READONLY_MODE"
 _TRUE: Final = frozenset({"1", "t", "true"})
 _SOURCES: Final = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
@@ -57,6 +58,14 @@ def read_node(data: Mapping[str, Any]) -> KubernetesNode:
         labels=read_pairs(metadata, "labels"),
         taints=read_taints(spec),
         cordoned=read_flag(spec, "unschedulable"),
+        cordoned_since=next(
+            (
+                read_text(taint, "timeAdded")
+                for taint in read_objects(spec, "taints")
+                if read_text(taint, "key") == _UNSCHEDULABLE
+            ),
+            "",
+        ),
         allocatable=read_allocatable(read_part(data, "status")),
         ready=ready in {"", "True"},
         not_ready_since=read_text(condition, "lastTransitionTime") if ready not in {"", "True"} else "",

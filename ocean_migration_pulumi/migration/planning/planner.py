@@ -23,6 +23,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
+from ocean_migration_pulumi.migration.planning.drained_nodes import find_drained, report_drained
 from ocean_migration_pulumi.migration.planning.plan_report import (
     add_prices,
     report_adoption,
@@ -35,7 +36,7 @@ from ocean_migration_pulumi.migration.planning.selection import asks_again, keep
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
-from ocean_migration_pulumi.migration.snapshot.node_prices import price_nodes
+from ocean_migration_pulumi.migration.snapshot.node_prices import ask_prices, price_nodes
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import (
     ClusterSnapshot,
@@ -134,6 +135,10 @@ def preview_plan(
         diagnostics += [
             report_adoption(status.id, status.instance_ids, pending=True, ended=False, whole=True) for status in ours
         ]
+    drained = find_drained(snapshot, preview.planned)
+    if old is None and drained.since:  # later the state knows more, with which the inputs are compared next
+        costs = ask_prices(sources, bounded, drained.since, snapshot.cluster, snapshot.facts.kube)
+        diagnostics += [each] if (each := report_drained(drained, prices=costs)) else []
     check_results: tuple[CheckResult, ...] = ()
     nodes = waiting_nodes(preview.planned, snapshot)
     if nodes and (frozen := report_freeze(spec.freeze, api.server_now(), Severity.INFO)):
@@ -146,7 +151,7 @@ def preview_plan(
         checks, kube = spec.prerequisites != "off", snapshot.facts.kube
         stay = not spec.should_terminate_drained_nodes
         cloud = ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.vngs, kube, priced=stay) if checks else None
-        if prices := price_nodes(nodes, kube, cloud):
+        if prices := price_nodes([node.instance_id for node in nodes], kube, cloud):
             diagnostics = [add_prices(each, prices) for each in diagnostics]
         found = run_preflight(
             spec,
@@ -163,7 +168,7 @@ def preview_plan(
             diagnostics += report_checks(check_results, spec)
         unmatched = [node for node in nodes if node.virtual_node_group_id is None]
         diagnostics += suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube, snapshot.cluster.template.user_data)
-    return replace(preview, diagnostics=tuple(diagnostics), check_results=check_results)
+    return replace(preview, diagnostics=tuple(diagnostics), check_results=check_results, drained=drained)
 
 
 def refuse_wrong_cluster(snapshot: ClusterSnapshot) -> InputError | None:

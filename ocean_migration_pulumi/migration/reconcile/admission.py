@@ -145,7 +145,7 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
     )
     stay = not context.spec.should_terminate_drained_nodes
     cloud = ask_aws(context.sources, bounded, nodes, cluster, snapshot.vngs, snapshot.facts.kube, priced=stay)
-    context.state.prices |= price_nodes(nodes, snapshot.facts.kube, cloud)
+    context.state.prices |= price_nodes([node.instance_id for node in nodes], snapshot.facts.kube, cloud)
     check = partial(
         run_preflight,
         context.spec,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -104,8 +104,6 @@ class ReconcileContext:
     """Whether a migration of others runs whose nodes are not known."""
     claimed_by_other_calls: frozenset[str] = frozenset()
     """The migrations that another call for the same resource has started or adopted."""
-    knows_joined: bool = False
-    """Whether this run has looked for nodes that are not planned."""
     reviewed: dict[str, str] = field(default_factory=dict)
     """The plan as it was before its nodes began to move: an approval is of that."""
 
@@ -335,19 +333,44 @@ class ReconcileContext:
         if self.looked_at is not None:
             free = [node for name, node in self.offered.items() if name not in self.spec.planned_elsewhere]
             chosen = select_nodes(self.spec.nodes, free, kept=state.planned, label_matches=self.label_matches)
-            if not self.creating or self.knows_joined:
-                self._find_started([node for node in chosen.taken if node.instance_id not in state.joined])
-            self.knows_joined = True
+            self._find_started({node.instance_id for node in chosen.taken})
             state.joined = [node.instance_id for node in chosen.taken]
         if not self._held_by_ours() and (state.planned or not state.migrations):
             state.progress = percentage_of(state.migrated | state.manual, state.planned)
 
-    def _find_started(self, new: Iterable[PlannedNode | Candidate]) -> None:
-        """Record which new nodes Auto Scaling Groups of planned nodes have started."""
+    def _find_started(self, matching: Collection[str]) -> None:
+        """Record which new nodes Auto Scaling Groups of planned nodes have started, whether or not they match."""
         state = self.state
-        asg_names = {node.asg_name for node in parse_planned(state.planned).values()} - {None}
-        started = {*state.asg_started, *(node.instance_id for node in new if node.asg_name in asg_names)}
+        asg_names = {node.asg_name for node in parse_planned(state.planned).values() if node.asg_name}
+        apart = state.planned.keys() | set(self.spec.planned_elsewhere) | self.ever_held_by_others
+        others: dict[str, set[str]] = {name: set() for name in asg_names}
+        for name, node in self.offered.items():
+            if node.asg_name in others and name not in apart:
+                others[node.asg_name].add(name)
+        started = set(state.asg_started)
+        for asg_name, nodes in others.items():
+            if (known := state.asg_other_nodes.get(asg_name)) is not None:
+                started |= nodes - set(known)
+                continue
+            if not self.creating:  # a state of an earlier version, which knows only of nodes that match
+                started |= (nodes & set(matching)) - set(state.joined)
+            state.asg_other_nodes[asg_name] = sorted(nodes - started)
         state.asg_started = sorted(started - state.planned.keys())
+
+    def find_started_in_aws(self) -> None:
+        """Record which instances the groups started that are no candidates: not registered yet, or never."""
+        state, aws = self.state, self.sources.aws
+        begun = parse_time(state.migrations[0].created_at) if state.migrations else None
+        asg_names = {node.asg_name for node in parse_planned(state.planned).values() if node.asg_name}
+        if aws is None or begun is None or not asg_names:
+            return
+        bounded = self.scope.at_most(VERIFY_DEADLINE)
+        launched: Mapping[str, datetime] = {}
+        with suppress(OceanMigrationError):  # it is only an output
+            region = self.claims.cache.cluster(self.api, bounded).region
+            launched = aws.read_launch_times(bounded, region, sorted(asg_names))
+        started = {name for name, at in launched.items() if at > begun} - {*self.spec.planned_elsewhere}
+        state.asg_started = sorted({*state.asg_started, *started} - state.planned.keys())
 
     def mark_acted_upon(self) -> None:
         """Record that the present selector and triggers have been acted upon."""

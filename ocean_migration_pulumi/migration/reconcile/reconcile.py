@@ -303,6 +303,7 @@ def _finish(context: ReconcileContext) -> None:
             + (f" since {since}" if since else "")
             + (f" ({price:.2f} USD per hour)" if price else "")
         )
+    context.find_started_in_aws()
     if state.asg_started:
         count = count_noun(len(state.asg_started), "node")
         context.reporter.warning(

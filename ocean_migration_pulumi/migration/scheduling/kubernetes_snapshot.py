@@ -103,6 +103,8 @@ class KubernetesNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     cordoned: bool = False
+    cordoned_since: str = ""
+    """When Kubernetes tainted it as unschedulable, as it writes times; empty when it is not, or not known."""
     allocatable: Resources | None = None
     """What it has to give to pods; None when it does not tell."""
     ready: bool = True

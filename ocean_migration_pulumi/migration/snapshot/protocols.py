@@ -164,3 +164,11 @@ class AwsApi(Protocol):
             OperationCancelled: The operation was cancelled.
 
         """
+
+    def read_launch_times(self, scope: CancelScope, region: str, asg_names: Sequence[str]) -> dict[str, datetime]:
+        """Return when each running instance of Auto Scaling Groups was launched; empty when EC2 cannot be asked.
+
+        Raises:
+            OperationCancelled: The operation was cancelled.
+
+        """

@@ -25,6 +25,18 @@ KEPT_BACK: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrainedNodes:
+    """Drained nodes as Spot and Kubernetes show them, without any state."""
+
+    since: Mapping[str, str | None] = field(default_factory=dict)
+    """When each of them was drained, by instance id; None when that is not known."""
+    excluded: frozenset[str] = frozenset()
+    """Nodes that do not stay drained: candidates, nodes of running migrations, and those that Kubernetes lacks."""
+    seen: bool = False
+    """Whether Kubernetes shows which nodes run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanPreview:
     """What a preview found."""
 
@@ -38,6 +50,8 @@ class PlanPreview:
     """Inputs that cannot be used."""
     may_be_held: bool = False
     """Whether the problems may be due to a migration that the list does not have yet, which hides its nodes."""
+    drained: DrainedNodes = field(default_factory=DrainedNodes)
+    """Planned nodes that stay drained; ``diagnostics`` name them only where no state knows more."""
     unplanned: Diagnostic | None = None
     """Why a new selection could not be turned into a plan; None when it could, or did not have to be."""
 

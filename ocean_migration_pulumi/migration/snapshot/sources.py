@@ -173,8 +173,8 @@ def ask_aws(
         return None
     profiles = {target.instance_profile for target in profiled(nodes, cluster, vngs)}
     templates = [cluster.template, *(vng.template for vng in vngs.values())]
-    known = [kube.nodes[node.instance_id] for node in nodes if node.instance_id in kube.nodes] if kube else []
-    running = {kind for node in known if (kind := node.labels.get(INSTANCE_TYPE_LABEL))}
+    instance_ids = [node.instance_id for node in nodes]
+    running = _list_types(instance_ids, kube)
     subnets = tuple(sorted({subnet for template in templates for subnet in template.subnet_ids}))
     query = AwsQuery(
         region=cluster.region,
@@ -184,7 +184,19 @@ def ask_aws(
         markets=find_markets(nodes, cluster, vngs) if subnets else (),
         instance_types=tuple(sorted({*running, *(kind for each in templates for kind in each.instance_types)})),
         eks_cluster=sources.eks_cluster,
-        # The other partitions of AWS have other price lists.
-        priced_types=tuple(sorted(running)) if priced and not cluster.region.startswith(_OTHER_PARTITIONS) else (),
+        priced_types=list_priced_types(instance_ids, cluster, kube) if priced else (),
     )
     return sources.aws.read_facts(scope, query)
+
+
+def list_priced_types(
+    instance_ids: Iterable[str], cluster: Cluster, kube: KubernetesSnapshot | None
+) -> tuple[str, ...]:
+    """Return the instance types of nodes whose prices AWS may tell."""
+    # The other partitions of AWS have other price lists.
+    return () if cluster.region.startswith(_OTHER_PARTITIONS) else tuple(sorted(_list_types(instance_ids, kube)))
+
+
+def _list_types(instance_ids: Iterable[str], kube: KubernetesSnapshot | None) -> set[str]:
+    known = [kube.nodes[name] for name in instance_ids if name in kube.nodes] if kube else []
+    return {kind for node in known if (kind := node.labels.get(INSTANCE_TYPE_LABEL))}

@@ -67,6 +67,10 @@ class Code(StrEnum):
     NODES_STAY = "nodes-stay"
     """``nodes``: how many stay running, cordoned, after the migration. Where AWS tells prices, also ``priced``: of how
     many the price is known, and ``usd_per_hour`` of those."""
+    NODES_DRAINED = "nodes-drained"
+    """Drained ``nodes`` that no migration terminated: they stay running, cordoned. ``since``? when the first of them,
+    ``seen`` (whether Kubernetes shows that they run). Where the price is known, also ``priced``? (of how many nodes;
+    None: not known) and ``usd_per_hour`` of those."""
     NODES_OUTSIDE_PLAN = "nodes-outside-plan"
     """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable. ``waves``?: for each
     later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``?: with them it

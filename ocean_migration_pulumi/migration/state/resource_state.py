@@ -58,7 +58,9 @@ class ResourceState:
     joined: list[str] = field(default_factory=list)
     """Nodes that match the selector and are not planned."""
     asg_started: list[str] = field(default_factory=list)
-    """Those that Auto Scaling Groups of planned nodes started since the plan was made."""
+    """Nodes that Auto Scaling Groups of planned nodes started since the plan was made, whether or not they match."""
+    asg_other_nodes: dict[str, list[str]] = field(default_factory=dict)
+    """The nodes that each of these groups had then and that are not planned, by group: all others it started since."""
     ocean_nodes: list[str] = field(default_factory=list)
     """Nodes that Ocean started for the migrations."""
     unscheduled: list[str] = field(default_factory=list)
@@ -239,17 +241,23 @@ class ResourceState:
             "drained_since": self.drained_since,
             "drained_usd_per_hour": self.drained_usd_per_hour if self.drained else None,
             "asg_started_nodes": self.asg_started or None,
+            "asg_other_nodes": {name: self.asg_other_nodes[name] for name in sorted(self.asg_other_nodes)} or None,
         }
         return outputs | {name: value for name, value in optional.items() if value is not None}
 
     @property
-    def drained_since(self) -> str | None:
-        """When the first of the migrations ended that drained nodes which stay; None when that is not known."""
+    def drained_times(self) -> dict[str, str]:
+        """When the migration of each drained node that stays ended, by instance id, as far as it is known."""
         ends: dict[str, str] = {}
         for migration in self.migrations:
             end = migration.completed_at or migration.stopped_at or migration.errored_at
             ends |= dict.fromkeys(migration.instance_ids, end) if end else {}
-        return min((end for name, end in ends.items() if name in self.drained), default=None)
+        return {name: end for name, end in ends.items() if name in self.drained}
+
+    @property
+    def drained_since(self) -> str | None:
+        """When the first of the migrations ended that drained nodes which stay; None when that is not known."""
+        return min(self.drained_times.values(), default=None)
 
     @property
     def succeeded(self) -> bool:
@@ -287,6 +295,7 @@ class ResourceState:
             drained_usd_per_hour=float(price) if isinstance(price, (int, float)) else None,
             joined=to_texts(outputs.get("joined_nodes")),
             asg_started=to_texts(outputs.get("asg_started_nodes")),
+            asg_other_nodes=_lists(outputs.get("asg_other_nodes")),
             ocean_nodes=to_texts(outputs.get("ocean_nodes")),
             unscheduled=to_texts(outputs.get("unscheduled_pods")),
             failure=_strings(outputs.get("failure")),
@@ -337,6 +346,10 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
 
 def _strings(value: Any) -> dict[str, str] | None:
     return {str(key): str(item) for key, item in value.items()} if isinstance(value, Mapping) else None
+
+
+def _lists(value: Any) -> dict[str, list[str]]:
+    return {str(key): to_texts(item) for key, item in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _text(value: Any) -> str | None:

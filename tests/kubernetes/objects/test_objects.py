@@ -44,15 +44,21 @@ def read_healthy_pod(data: dict[str, Any]) -> WorkloadPod | None:
 
 def test_node() -> None:
     """With its labels and taints."""
-    data = fake.node(
-        "ip-1", "i-0a1", unschedulable=True, taints=[{"key": "gpu", "value": "yes", "effect": "NoExecute"}]
-    )
+    taints = [
+        {"key": "gpu", "value": "yes", "effect": "NoExecute"},
+        {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "timeAdded": "2026-01-02T03:04:05Z"},
+    ]
+    data = fake.node("ip-1", "i-0a1", unschedulable=True, taints=taints)
     assert objects.read_node(data) == KubernetesNode(
         name="ip-1",
         instance_id="i-0a1",
         labels={"kubernetes.io/hostname": "ip-1"},
-        taints=(Taint(key="gpu", value="yes", effect="NoExecute"),),
+        taints=(
+            Taint(key="gpu", value="yes", effect="NoExecute"),
+            Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule"),
+        ),
         cordoned=True,
+        cordoned_since="2026-01-02T03:04:05Z",
         allocatable=Resources(milli_cpu=3920, memory_mib=15101, others=(("pods", 58),)),
     )
     assert objects.read_node({"metadata": {"name": "bare"}}) == KubernetesNode(name="bare")

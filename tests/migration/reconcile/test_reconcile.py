@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +21,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
+from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
@@ -98,6 +100,43 @@ def test_joined_node_is_told_of_or_followed_alone(stage: Stage) -> None:
     assert after.state.migrated == {*(followed.planned_nodes or {})}
     assert len(after.state.migrations) == 2
     assert after.state.asg_started == []
+
+
+@pytest.mark.parametrize("selector", ["instance_ids", "node_names"])
+def test_node_that_a_group_starts_is_an_output_though_it_does_not_match(stage: Stage, selector: str) -> None:
+    """Across runs; nodes that the group had before, and those of other groups, are none of them."""
+    planned, *before = stage.ids("web")
+    names = {node["instance_id"]: node["node_name"] for node in stage.control.nodes(stage.ocean_id)}
+    spec = stage.spec(nodes={selector: [planned if selector == "instance_ids" else names[planned]]})
+    context = stage.up(stage.planned(replace(spec, should_terminate_drained_nodes=True)))
+    assert (context.state.asg_started, context.state.asg_other_nodes) == ([], {"web": before})
+    stage.restart()
+    new = stage.control.add_node(stage.ocean_id, "web")["instance_id"]
+    stage.control.add_node(stage.ocean_id, "api")
+    later = stage.context(context.spec, context.state)
+    assert reconcile.refresh(later)
+    assert (later.state.joined, later.state.asg_started) == ([], [new])
+    again = stage.up(context.spec, later.state)
+    assert again.state.asg_started == [new]
+
+
+def test_instance_that_never_joins_is_an_output_with_aws(stage: Stage) -> None:
+    """By the time of its launch; the group's older instances, and those of later waves, are none of them."""
+
+    class Ec2:
+        def read_launch_times(self, scope: object, region: str, asg_names: list[str]) -> dict[str, datetime]:
+            assert asg_names == ["web"]
+            now = stage.client.server_now()
+            ages = {"i-new": 0, "i-elsewhere": 0, "i-old": 7200, stage.ids("web")[0]: 0}
+            return {name: now - timedelta(seconds=age) for name, age in ages.items()}
+
+        def read_instance_states(self, scope: object, region: str, instance_ids: list[str]) -> dict[str, str]:
+            return {}
+
+    stage.sources = replace(stage.sources, aws=cast(AwsApi, Ec2()))
+    context = stage.up(stage.planned(stage.spec(nodes=WEB, planned_elsewhere=["i-elsewhere"])))
+    assert context.state.asg_started == ["i-new"]
+    assert "1 node started by the Auto Scaling Groups of planned nodes: i-new" in context.reporter.warnings
 
 
 def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_record(stage: Stage) -> None:

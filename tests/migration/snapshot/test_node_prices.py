@@ -9,7 +9,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     KubernetesSnapshot,
 )
 from ocean_migration_pulumi.migration.snapshot.node_prices import price_nodes
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 
 def test_nodes_of_a_known_type_on_demand_have_a_price() -> None:
@@ -21,7 +20,7 @@ def test_nodes_of_a_known_type_on_demand_have_a_price() -> None:
         for name, kind in kinds.items()
     }
     cloud = AwsFacts(prices={"m5.large": 0.096}, running={"i-3": ("spot", 2), "i-1": ("on-demand", 2)})
-    planned = [PlannedNode(instance_id=name) for name in (*kinds, "i-gone")]
     kube = KubernetesSnapshot(nodes=nodes)
+    planned = [*kinds, "i-gone"]
     assert price_nodes(planned, kube, cloud) == {"i-1": 0.096}
     assert price_nodes(planned, None, cloud) == price_nodes(planned, kube, None) == {}

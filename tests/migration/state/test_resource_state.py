@@ -63,6 +63,7 @@ def full() -> ResourceState:
         terminated={"i-9"},
         joined=["i-4"],
         asg_started=["i-4"],
+        asg_other_nodes={"web": ["i-5"]},
         ocean_nodes=["i-5"],
         unscheduled=["pod-1"],
         unanswered=UnansweredStart(listed=["owm-0"], instance_ids=["i-3"], at="2026-01-02T03:04:05.000Z"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -15,8 +16,10 @@ from ocean_migration_pulumi.cli.output import Output, Table, examples, output_op
 from ocean_migration_pulumi.cli.plan_view import list_downtime, list_lines, read_with_progress
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
+from ocean_migration_pulumi.migration.planning.drained_nodes import find_drained, report_drained
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_check
+from ocean_migration_pulumi.migration.snapshot.node_prices import ask_prices
 from ocean_migration_pulumi.migration.snapshot.snapshot import KEPT_BACK, ClusterSnapshot, take_snapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
@@ -64,6 +67,10 @@ def command(context: CliContext, output: Output, require_all: bool) -> None:
         now=context.client.server_now(),
         first=True,
     )
+    drained = find_drained(snapshot)
+    prices = ask_prices(sources, scope, drained.since, snapshot.cluster, snapshot.facts.kube)
+    if stay := report_drained(drained, prices=prices):
+        found = replace(found, diagnostics=(*found.diagnostics, stay))
     _show(output, snapshot, found)
     unknown = sum(each.status is CheckStatus.UNKNOWN for each in found.check_results)
     if unknown and not require_all:

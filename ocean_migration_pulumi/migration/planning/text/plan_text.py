@@ -159,8 +159,28 @@ def _nodes_stay(_: str, fields: Fields) -> str:
     text = f"{stays} running (cordoned) after the migration and keep{'s' if one else ''} costing money"
     if "usd_per_hour" not in fields:
         return text
-    some = "" if fields["priced"] == fields["nodes"] else f" for {fields['priced']} of them"
-    return f"{text}: {fields['usd_per_hour']:.2f} USD per hour{some}, at On-Demand prices"
+    return f"{text}: {_describe_price(fields, fields['nodes'])}"
+
+
+def _describe_price(fields: Fields, count: int) -> str:
+    some = "" if fields["priced"] in {None, count} else f" for {fields['priced']} of them"
+    return f"{fields['usd_per_hour']:.2f} USD per hour{some}, at On-Demand prices"
+
+
+def _nodes_drained(_: str, fields: Fields) -> str:
+    count, since = len(fields["nodes"]), fields["since"]
+    one = count == 1
+    price = f": {_describe_price(fields, count)}" if "usd_per_hour" in fields else ""
+    if fields["seen"]:
+        when = f"since {since}" if since else "since an unknown time"
+        stays = count_with_verb(count, "drained node", "stay")
+        return f"{stays} running (cordoned) {when} and keep{'s' if one else ''} costing money{price}"
+    drained = f"drained {since}" if since else "drained at an unknown time"
+    was, it, costs, does = ("was", "it", "costs", "does") if one else ("were", "they", "cost", "do")
+    return (
+        f"{count_noun(count, 'drained node')} {was} not terminated ({drained}) and {costs} money while {it} run"
+        f"{'s' if one else ''}{price}. Whether {it} still {does} is unknown without Kubernetes"
+    )
 
 
 def _nodes_outside_plan(_: str, fields: Fields) -> str:
@@ -248,6 +268,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     Code.BATCHES: _batches,
     Code.STARTS_FROZEN: _starts_frozen,
     Code.NODES_STAY: _nodes_stay,
+    Code.NODES_DRAINED: _nodes_drained,
     Code.NODES_OUTSIDE_PLAN: _nodes_outside_plan,
     Code.NODES_SKIPPED: _nodes_skipped,
     Code.NODES_EXCLUDED: _nodes_excluded,

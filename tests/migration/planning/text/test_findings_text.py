@@ -109,6 +109,7 @@ def workloads(*found: dict[str, Any], knows_budgets: bool = True, forced: bool =
     return {"workloads": list(found), "knows_budgets": knows_budgets, "forced": forced}
 
 
+DRAINED = {"nodes": ["i-1", "i-2"], "since": "2026-01-02T04:00:00.000Z", "seen": True}
 DESTINATION: dict[str, Any] = {
     "name": "web",
     "nodes": 4,
@@ -274,6 +275,12 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.NODES_STAY, "", {"nodes": 1}),
     (Code.NODES_STAY, "", {"nodes": 6, "priced": 6, "usd_per_hour": 0.576}),
     (Code.NODES_STAY, "", {"nodes": 6, "priced": 4, "usd_per_hour": 0.384}),
+    (Code.NODES_DRAINED, "", DRAINED),
+    (Code.NODES_DRAINED, "", {**DRAINED, "nodes": ["i-1"], "since": None}),
+    (Code.NODES_DRAINED, "", {**DRAINED, "priced": 2, "usd_per_hour": 0.192}),
+    (Code.NODES_DRAINED, "", {**DRAINED, "priced": 1, "usd_per_hour": 0.096}),
+    (Code.NODES_DRAINED, "", {**DRAINED, "seen": False, "priced": None, "usd_per_hour": 0.192}),
+    (Code.NODES_DRAINED, "", {"nodes": ["i-1"], "since": None, "seen": False}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10, "waves": [{"name": "shop-rest", "nodes": 6}]}),
     (

@@ -22,7 +22,7 @@ from pulumi.dynamic import (
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.errors import InputError, SettingsError, add_code
-from ocean_migration_pulumi.inputs import resource_properties
+from ocean_migration_pulumi.inputs import refuse_missing, resource_properties
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_failure
 from ocean_migration_pulumi.migration.gate.observations import GateContext
 from ocean_migration_pulumi.migration.gate.spec import COMPARED, INPUTS, GateSpec, changed_inputs, read_gate_spec
@@ -151,6 +151,8 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
             SettingsError: The token in the stack's config is not a secret.
         """
         check_stack_config()
+        # By default a gate trusts that the previous wave succeeded: a misspelled output must not mean that.
+        migration_ids, succeeded, remaining = map(refuse_missing, (migration_ids, succeeded, remaining))
         # The parameters are the declared inputs, which a test compares; to list them all once more adds nothing.
         properties = resource_properties(OceanMigrationGate, GateSpec, locals())
         super().__init__(OceanMigrationGateProvider(), resource_name, properties, opts)

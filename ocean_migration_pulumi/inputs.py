@@ -58,6 +58,14 @@ class NodeSelectorArgs:
     """At most this many nodes (``"5"``), or this share of the matching nodes, rounded up (``"50%"``)."""
 
 
+def refuse_missing(value: Any) -> Any:
+    """Return an input that is refused if it is an output without a value, such as one that a stack does not have.
+
+    The engine leaves out None, so that the default of the input would apply: an empty string is of no input a value.
+    """
+    return value.apply(lambda found: "" if found is None else found) if isinstance(value, Output) else value
+
+
 def resource_properties(
     resource: type[pulumi.Resource], spec: type[Any], arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -87,4 +95,20 @@ def resource_properties(
         for name, each in declared_inputs(spec).items()
         if arguments.get(name) is not None
     }
+    if "nodes" in given:
+        given["nodes"] = _refuse_missing_fields(given["nodes"])
     return dict.fromkeys(resource.__annotations__) | given
+
+
+def _refuse_missing_fields(nodes: Any) -> Any:
+    """Return a selector that is refused if an output in it has no value: without that field it selects more nodes."""
+    if isinstance(nodes, NodeSelectorArgs):
+        nodes = {name: getattr(nodes, name) for name in NodeSelectorArgsDict.__annotations__}
+    if not isinstance(nodes, Mapping):
+        return nodes
+    # An exclude that is missing excludes nothing: waves without any earlier node have such ones.
+    return {
+        name: value if name == "exclude" else refuse_missing(value)
+        for name, value in nodes.items()
+        if value is not None
+    }

@@ -13,18 +13,21 @@ from typing import Any
 
 import dill
 import grpc
+import pulumi
 import pytest
 from google.protobuf import struct_pb2
+from pulumi import Output
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
-from ocean_migration_pulumi.gate import OceanMigrationGateProvider
+from ocean_migration_pulumi.gate import OceanMigrationGate, OceanMigrationGateProvider
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http
-from tests.support.plugin import PluginProcess, status_of, struct
+from tests.support.coroutines import finish
+from tests.support.plugin import PluginProcess, plain, status_of, struct
 from tests.support.resource_plugin import Resource, config_of, message_of, without_provider, without_settings
 from tests.support.timing import until
 
@@ -204,6 +207,22 @@ def test_gate_opens_after_a_wave_and_stays_open(shop: Shop) -> None:
     assert shop.gate.changes(**shop.asks(**{**wave, "migration_ids": [*wave["migration_ids"], "owm-2"]}))
 
 
+def test_an_output_without_a_value_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that another stack does not have would else leave the default, by which the wave has succeeded."""
+    properties: dict[str, Any] = {}
+
+    def declare(_: object, __: object, ___: object, given: dict[str, Any], ____: object) -> None:
+        properties.update({name: value for name, value in given.items() if value is not None})
+
+    async def arrive() -> Any:
+        missing: Any = Output.from_input(None)
+        OceanMigrationGate("rest", "o-1", migration_ids=missing, succeeded=missing, remaining=Output.from_input([]))
+        return plain(await rpc.serialize_properties(properties, {}))
+
+    monkeypatch.setattr(pulumi.dynamic.Resource, "__init__", declare)
+    assert finish(arrive()) == {"ocean_id": "o-1", "migration_ids": "", "succeeded": "", "remaining": []}
+
+
 def test_wave_that_is_not_known_yet_is_an_update(shop: Shop) -> None:
     """As in a preview in which the wave before has changes; nothing is sent."""
     shop.gate.create(**shop.asks())
@@ -355,6 +374,12 @@ def test_kubeconfig_of_the_environment_that_cannot_be_used_is_as_none(
         ({"kubeconfig": "canary: 1"}, "kubeconfig", "give the content of a kubeconfig"),
         ({"kube_context": "nowhere", "kubeconfig": "{}"}, "kube_context", "has no context 'nowhere'"),
         ({"scheduled": "yes"}, "scheduled", "must be true or false, not 'yes'"),
+        ({"succeeded": ""}, "succeeded", "must be true or false, not empty"),
+        ({"migration_ids": ""}, "migration_ids", "must be a list of strings, not empty"),
+        ({"workload_baseline": {"state": "ready"}}, "workload_baseline", "must be the output workload_baseline"),
+        ({"workload_baseline": [["a"]]}, "workload_baseline", "must be the output workload_baseline"),
+        ({"kubernetes_conditions": [{"kind": "job"}]}, "kubernetes_conditions[0].kind", 'did you mean "Job"?'),
+        ({"kubernetes_conditions": [{"kind": "Jobs"}]}, "kubernetes_conditions[0].kind", 'did you mean "Job"?'),
     ],
     ids=repr,
 )

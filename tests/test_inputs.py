@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pulumi
 import pytest
+from pulumi import Output
 from pulumi.runtime import rpc
 
 from ocean_migration_pulumi import NodeSelectorArgs, NodeSelectorArgsDict, OceanMigrationGate, OceanWorkloadMigration
@@ -52,6 +54,22 @@ def test_every_field_of_the_selector_arrives_as_it_was_given() -> None:
     assert run(NodeSelectorArgs(**GIVEN)) == {**GIVEN, "exclude": {"instance_ids": ["i-2"]}}
     assert run(NodeSelectorArgs(all_nodes=True)) == {"all_nodes": True}
     assert NodeSelector.parse(run(NodeSelectorArgs(**GIVEN))).exclude == NodeSelector(instance_ids=("i-2",))
+
+
+@pytest.mark.parametrize("kind", [NodeSelectorArgs, dict])
+def test_output_without_a_value_selects_no_more_nodes(kind: Callable[..., Any]) -> None:
+    """Such as one that another stack does not have: the field is refused, not left out."""
+
+    async def arrive() -> Any:
+        missing = Output.from_input(cast("Any", None))
+        nodes = kind(asg_names=missing, label_selector="a=b", limit=Output.from_input("5"))
+        arguments = {"resource_name": "web", "opts": None, "nodes": nodes}
+        return await sent(resource_properties(OceanWorkloadMigration, MigrationSpec, arguments)["nodes"])
+
+    arrived = finish(arrive())
+    assert arrived == {"asg_names": "", "label_selector": "a=b", "limit": "5"}
+    (problem,) = read_spec({"ocean_id": "o-1", "nodes": arrived})[1]
+    assert str(problem) == "nodes.asg_names must be a list of strings, not empty"
 
 
 def test_class_and_dictionary_have_the_fields_that_are_read() -> None:

@@ -68,6 +68,8 @@ BAD = [
     ({"nodes": {}}, "nodes", "no nodes selected", "all_nodes"),
     ({"wait_for": "done"}, "wait_for", "'done'", '"finished", "started" or "progress"'),
     ({"new_nodes": "all"}, "new_nodes", "'all'", '"report" or "migrate"'),
+    ({"new_nodes": "Migrate"}, "new_nodes", "'Migrate'", 'did you mean "migrate"?'),
+    ({"prerequisites": "enforced"}, "prerequisites", "'enforced'", 'did you mean "enforce"?'),
     ({"stall_timeout": "20 minutes"}, "stall_timeout", "'20 minutes'", '"20m"'),
     ({"soak_time": "never"}, "soak_time", "'never'", '"90s"'),
     ({"nodes": {"all_nodes": True, "limit": "0"}}, "nodes.limit", "'0'", "a number of nodes"),

@@ -187,6 +187,7 @@ def _pod_decoder() -> Callable[[Any], Any]:
         affinity=struct("PodAffinity", nodeAffinity=node_affinity, podAffinity=pod_affinity),
         hostNetwork=bool,
         nodeSelector=texts,
+        topologySpreadConstraints=many(struct("PodSpread", topologyKey=str, whenUnsatisfiable=str)),
         tolerations=many(struct("PodToleration", key=str, operator=str, value=str, effect=str)),
     )
     waiting = struct("PodWaiting", reason=str, message=str)

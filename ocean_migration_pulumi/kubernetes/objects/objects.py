@@ -31,6 +31,8 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 
 _INSTANCE: Final = re.compile(r"aws://.*/(i-[0-9A-Za-z]+)")
 _SYNC_FAILED: Final = "SyncFailed"
+_NO_PODS: Final = frozenset({"0", "0%"})
+_ALL_PODS: Final = "100%"
 _LONGEST_PROBLEM: Final = 200
 _UNSCHEDULABLE: Final = "node.kubernetes.io/unschedulable"
 _READ_ONLY: Final = "SPOTINST_READONLY_MODE"
@@ -97,6 +99,8 @@ def read_budget(data: Mapping[str, Any]) -> Budget:
         expected_pods=read_int(status, "expectedPods"),
         always_allows_unhealthy=read_text(spec, "unhealthyPodEvictionPolicy") == "AlwaysAllow",
         problem=_sync_failure(read_condition(status, "DisruptionAllowed")),
+        # A percentage of pods that may be unavailable is rounded up: only 0% of them is none.
+        is_closed=str(spec.get("maxUnavailable", "")) in _NO_PODS or str(spec.get("minAvailable", "")) == _ALL_PODS,
         is_processed=read_int(status, "observedGeneration") >= read_int(metadata, "generation"),
     )
 

@@ -33,6 +33,7 @@ _MIRROR: Final = "kubernetes.io/config.mirror"
 _ANNOTATIONS: Final = frozenset(name for name, _ in PROTECTIONS)
 _TEMPLATE_LABELS: Final = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")
 _UNSCHEDULED: Final = frozenset({"Unschedulable", "SchedulingGated", "SchedulerError"})
+_SPREAD_IF_POSSIBLE: Final = "ScheduleAnyway"
 _GATES: Final = "ReadinessGatesNotReady"
 # All containers are ready, and a load balancer, say, does not send requests yet.
 
@@ -75,6 +76,13 @@ def read_pod(data: Any) -> Pod:
         grace_seconds=_or(spec.terminationGracePeriodSeconds, DEFAULT_GRACE),
         gated=bool(spec.schedulingGates),
         system=(spec.os.name if spec.os else None) or "",
+        spread_keys=tuple(
+            dict.fromkeys(
+                each.topologyKey
+                for each in spec.topologySpreadConstraints or ()
+                if each.topologyKey and each.whenUnsatisfiable != _SPREAD_IF_POSSIBLE
+            )
+        ),
         pod_affinity=bool(pod_affinity and pod_affinity.requiredDuringSchedulingIgnoredDuringExecution),
         host_network=bool(spec.hostNetwork),
         controller=_read_owner(owner) if owner else None,

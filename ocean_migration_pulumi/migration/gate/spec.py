@@ -39,10 +39,12 @@ def _read_timeout(name: str, value: Any) -> float:
     return seconds
 
 
-def _read_baseline(name: str, value: Any) -> HealthBaseline | None:
-    if not isinstance(value, Mapping):
-        raise input_readers.input_error(name, value, "a map, the output of a migration")
-    return HealthBaseline.from_output(value)
+def _read_baseline(name: str, value: Any) -> HealthBaseline:
+    found = HealthBaseline.from_output(value)
+    if found is None:
+        # Read as a baseline without workloads, a map of another kind would open the gate whatever their health.
+        raise input_readers.input_error(name, value, "the output workload_baseline of a migration")
+    return found
 
 
 def _read_conditions(name: str, value: Any) -> tuple[KubernetesCondition, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.times import sort_key
@@ -38,7 +39,7 @@ def find_drained(snapshot: ClusterSnapshot, names: Collection[str] | None = None
     return DrainedNodes(since=since, excluded=frozenset(excluded), seen=running is not None)
 
 
-def _ended_outcomes(recent: Collection[MigrationStatus]) -> Iterator[tuple[str, tuple[str | None, bool | None]]]:
+def _ended_outcomes(recent: Sequence[MigrationStatus]) -> Iterator[tuple[str, tuple[str | None, bool | None]]]:
     """Yield each node that an ended migration drained: when, and whether it stays; the newest migration comes last."""
     for status in reversed(recent):
         if not status.is_terminal:
@@ -70,7 +71,7 @@ def report_drained(
         }
     if not since:
         return None
-    fields = {
+    fields: dict[str, Any] = {
         "nodes": sorted(since),
         "since": min((at for at in since.values() if at), key=sort_key, default=None),
         "seen": found.seen,

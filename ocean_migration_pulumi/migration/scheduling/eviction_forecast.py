@@ -241,6 +241,7 @@ def _budgets(
             "healthy": budget.current_healthy,
             "required": budget.desired_healthy,
             "never": _never_allows(budget),
+            "closed": budget.is_closed,
             "problem": budget.problem,
             "processed": budget.is_processed,
             "trial": None if trial is None else _describe_trial(trial),

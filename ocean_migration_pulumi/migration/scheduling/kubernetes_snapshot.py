@@ -183,6 +183,8 @@ class Pod(BasePod):
     """``spec.os.name``; empty when it is not set."""
     pod_affinity: bool = False
     """Whether it has to run beside other pods."""
+    spread_keys: tuple[str, ...] = ()
+    """The labels that its node has to have, for its pods must be spread over their values."""
     host_network: bool = False
     """Whether it has the address of its node."""
     ephemeral_claims: tuple[str, ...] = ()
@@ -215,6 +217,8 @@ class Budget:
     always_allows_unhealthy: bool = False
     problem: str = ""
     """Why Kubernetes cannot compute it (its condition ``SyncFailed``), on one line; empty when it can."""
+    is_closed: bool = False
+    """Whether it allows no disruption, however many pods there are: ``maxUnavailable`` 0, or ``minAvailable`` 100%."""
     is_processed: bool = True
     """Whether its status is of its present generation; until then no eviction is allowed."""
 

@@ -48,6 +48,8 @@ class PodRequirements:
     requests: Resources = _NOTHING
     pod_affinity: bool = False
     """Whether it has to run beside other pods."""
+    spread: tuple[Requirement, ...] = ()
+    """The labels that a node must have for its topology spread constraints."""
     system: str = ""
     """The operating system that its images are for; empty when it is not known, or when a condition names it."""
 
@@ -64,6 +66,7 @@ class PodRequirements:
             tolerations=pod.tolerations,
             requests=pod.requests,
             pod_affinity=pod.pod_affinity,
+            spread=tuple(Requirement(key=key, operator="Exists") for key in sorted(pod.spread_keys)),
         )
 
     @classmethod
@@ -76,7 +79,7 @@ class PodRequirements:
     def conditions(self) -> tuple[Terms, ...]:
         """All conditions on the labels of the node."""
         system = [((_system_requirement(self.system),),)] if self.system else []
-        return (*(((part,),) for part in self.selector), self.affinity, *self.volumes, *system)
+        return (*(((part,),) for part in (*self.selector, *self.spread)), self.affinity, *self.volumes, *system)
 
     def names(self, keys: frozenset[str]) -> bool:
         """Tell whether it says something of one of these labels."""
@@ -94,6 +97,9 @@ class PodRequirements:
                 PodRequirements(affinity=self.affinity),
                 UnmetRequirement(kind=RequirementKind.NODE_AFFINITY, terms=_grouped(self.affinity)),
             )
+        for part in self.spread:
+            reason = UnmetRequirement(kind=RequirementKind.TOPOLOGY_SPREAD, terms=((part,),))
+            yield PodRequirements(spread=(part,)), reason
         for terms in self.volumes:
             yield PodRequirements(volumes=(terms,)), _of_volume(terms)
         if self.system:
@@ -120,6 +126,7 @@ class RequirementKind(StrEnum):
 
     NODE_SELECTOR = "node-selector"
     NODE_AFFINITY = "node-affinity"
+    TOPOLOGY_SPREAD = "topology-spread"
     VOLUME_ZONE = "volume-zone"
     """The one condition names the zones."""
     VOLUME = "volume"

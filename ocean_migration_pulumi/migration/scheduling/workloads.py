@@ -39,14 +39,16 @@ _WORK_LABELS: Final = (
     ("tekton.dev/taskRun", None, "TaskRun"),
     ("created-by-prow", None, "Prow job"),
     ("spark-role", None, "Spark application"),
+    ("io.drone", None, "Drone build"),
+    ("teamcity-agent", None, "TeamCity agent"),
     ("type", "flink-native-kubernetes", "Flink job"),
     ("workflows.argoproj.io/workflow", None, "Workflow"),
 )
 """Labels (and values where they matter) of pods that do a piece of work, mostly without a controller of their own.
 
 GitLab Runner, Jenkins' Kubernetes plugin, Airflow's KubernetesExecutor and KubernetesPodOperator, the container hooks
-of GitHub's runners, and Prow create bare pods for jobs; executors of Spark belong to the pod of their driver, managers
-of Flink to the Deployment of their cluster. Pods of a RunnerSet belong to a StatefulSet.
+of GitHub's runners, Prow, Drone and TeamCity create bare pods for jobs; executors of Spark belong to the pod of their
+driver, managers of Flink to the Deployment of their cluster. Pods of a RunnerSet belong to a StatefulSet.
 """
 
 _RAY_CLUSTER: Final = "RayCluster"

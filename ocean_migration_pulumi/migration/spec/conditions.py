@@ -235,7 +235,7 @@ def _read_condition(each: str, entry: Mapping[str, Any]) -> KubernetesCondition:
 def _read_kind(name: str, value: Any) -> str:
     if isinstance(value, str) and value not in CONDITIONS and _KIND.fullmatch(value):
         known = ", ".join(f'"{kind}"' for kind in CONDITIONS)
-        raise input_readers.input_error(name, value, f"{known}, or a kind with its api_version")
+        raise input_readers.word_error(name, value, f"{known}, or a kind with its api_version", CONDITIONS)
     return input_readers.read_choice(name, value, CONDITIONS)
 
 

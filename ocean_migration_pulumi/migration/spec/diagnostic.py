@@ -99,7 +99,8 @@ class Code(StrEnum):
     """As ``CHECK_FAILED``: what could not be checked."""
     PDB_BLOCKS = "pdb-blocks"
     """Subject: a PodDisruptionBudget that allows no disruption. ``pods`` (how many it holds), ``nodes`` (their names),
-    ``healthy``, ``required``, ``never`` (whether more healthy pods would not help), ``problem`` (why Kubernetes cannot
+    ``healthy``, ``required``, ``never`` (whether more healthy pods would not help), ``closed`` (whether not even more
+    pods would), ``problem`` (why Kubernetes cannot
     compute it, may be empty), ``processed`` (whether its status is of its present generation), ``trial``? (``allowed``?
     of a trial eviction, and the API server's ``message``, or the ``gap`` that says why it could not be asked),
     ``forced`` (whether the pods are killed all the same)."""

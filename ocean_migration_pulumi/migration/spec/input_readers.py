@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -142,8 +143,18 @@ def read_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     words = tuple(allowed)
     if value not in words:
         *most, last = (f'"{word}"' for word in words)
-        raise input_error(name, value, f"{', '.join(most)} or {last}")
+        raise word_error(name, value, f"{', '.join(most)} or {last}", words)
     return str(value)
+
+
+def word_error(name: str, value: object, allowed: str, words: Iterable[str]) -> InputError:
+    """Return the error for a value that is none of the ``words``, with the one that it may stand for."""
+    error = input_error(name, value, allowed)
+    folded = {word.casefold(): word for word in words}
+    near = get_close_matches(value.strip().casefold(), folded, 1) if isinstance(value, str) else []
+    if not near:
+        return error
+    return InputError(name, f'{error.message}; did you mean "{folded[near[0]]}"?', predicate=True)
 
 
 def read_duration(name: str, value: Any, *, never: bool = False) -> float | None:

@@ -194,6 +194,33 @@ def test_pod_with_nothing() -> None:
     assert (found.claims, found.empty_dir, found.terms) == ((), False, ())
 
 
+def test_topology_spread_that_the_scheduler_insists_on() -> None:
+    """By the label of its nodes; what it only prefers keeps no pod from a node."""
+    constraints = [
+        {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": effect}
+        for key, effect in (("zone", "DoNotSchedule"), ("rack", "ScheduleAnyway"), ("zone", "DoNotSchedule"))
+    ]
+    assert read_planned_pod(fake.pod("cart-0", topologySpreadConstraints=constraints)).spread_keys == ("zone",)
+
+
+@pytest.mark.parametrize(
+    ("spec", "closed"),
+    [
+        ({"maxUnavailable": 0}, True),
+        ({"maxUnavailable": "0%"}, True),
+        ({"maxUnavailable": "1%"}, False),
+        ({"maxUnavailable": 1}, False),
+        ({"minAvailable": "100%"}, True),
+        ({"minAvailable": "99%"}, False),
+        ({"minAvailable": 3}, False),
+        ({}, False),
+    ],
+)
+def test_budget_that_no_number_of_pods_opens(spec: dict[str, Any], closed: bool) -> None:
+    """Kubernetes rounds percentages up, both of pods that may be missing and of those that may not."""
+    assert objects.read_budget(fake.named("cart", spec=spec)).is_closed is closed
+
+
 def test_mirror_pod() -> None:
     """The kubelet's own pods are marked by an annotation."""
     data = fake.pod("kube-proxy")

@@ -170,7 +170,8 @@ def test_budget_is_reported_with_its_numbers_and_the_pods_that_it_holds() -> Non
     """And whether more healthy pods would help."""
     waiting = budget(current_healthy=3, expected_pods=4)
     two = (pod("cart-1", node_name="ip-10-0-1-2"), pod("cart-2", node_name="ip-10-0-1-2"))
-    numbers = {"pods": 2, "healthy": 3, "required": 3, "trial": None, "forced": False, "problem": "", "processed": True}
+    counts = {"pods": 2, "healthy": 3, "required": 3}
+    numbers = {**counts, "trial": None, "forced": False, "problem": "", "processed": True, "closed": False}
     assert fields_of(judge(cluster(*two, budgets=(waiting,))), Code.PDB_BLOCKS) == [
         {**numbers, "nodes": ["ip-10-0-1-2"], "never": False}
     ]

@@ -458,6 +458,17 @@ def test_other_resources_are_unknown_unless_a_node_has_them(
     assert reasons == ([] if expected else [[unknown]])
 
 
+def test_topology_spread_needs_its_label_on_the_node() -> None:
+    """Without it a node takes no such pod; how the pods are spread is not evaluated."""
+    assert verdict(judge(pod(spread_keys=("topology.kubernetes.io/zone", "kubernetes.io/hostname", "team")))) is True
+    fit = judge(pod(spread_keys=("eks.amazonaws.com/nodegroup",)))
+    (found,) = unplaceable(fit)
+    terms = [[condition("eks.amazonaws.com/nodegroup", operator="Exists")]]
+    assert found["reasons"] == [
+        {"kind": RequirementKind.TOPOLOGY_SPREAD, "remedy": RequirementRemedy.ADD_LABEL, "terms": terms}
+    ]
+
+
 def test_required_pod_affinity_is_unknown() -> None:
     """Where the other pods will be is not known; a pod that fits nowhere needs no such doubt."""
     assert verdict(judge(pod(pod_affinity=True))) is None

@@ -55,6 +55,8 @@ def _budget_remedy(fields: Fields) -> str:
         return "It does not recover by itself: correct its selector, or delete it"
     if not fields["processed"]:
         return "Wait until it is processed"
+    if fields.get("closed"):
+        return "More pods do not help: raise its maxUnavailable or lower its minAvailable"
     return "Add replicas, relax the budget" if fields["never"] else "Wait until more of its pods are healthy"
 
 

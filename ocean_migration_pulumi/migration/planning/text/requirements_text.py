@@ -15,6 +15,7 @@ _SIGNS: Final = {"Gt": ">", "Lt": "<"}
 _CONDITIONED: Final = {
     RequirementKind.NODE_SELECTOR: "nodeSelector",
     RequirementKind.NODE_AFFINITY: "node affinity",
+    RequirementKind.TOPOLOGY_SPREAD: "topology spread constraint",
     RequirementKind.VOLUME_ZONE: "volume",
     RequirementKind.VOLUME: "volume",
 }
@@ -48,6 +49,8 @@ def _describe(reason: Reason) -> str:
         return f"nodeSelector {_any_of(reason['terms'])}"
     if kind is RequirementKind.NODE_AFFINITY:
         return f"required node affinity {_any_of(reason['terms'])}"
+    if kind is RequirementKind.TOPOLOGY_SPREAD:
+        return f"topology spread constraint on {_any_of(reason['terms'])}"
     if kind is RequirementKind.VOLUME_ZONE:
         return f"a volume in {_values(reason['terms'][0][0]['values'], ' or ')}"
     if kind is RequirementKind.VOLUME:

@@ -318,6 +318,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "forced": True}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "problem": "found no controllers for pod x."}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "processed": False}),
+    (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "closed": True}),
     (Code.PDBS_OVERLAP, "", {**HELD, "budgets": ["shop/a", "shop/b"]}),
     (Code.PDBS_OVERLAP, "", {**HELD, "budgets": ["shop/a", "shop/b"], "forced": True}),
     (Code.PDBS_MORE, "", {**HELD, "budgets": ["shop/a", "shop/b"]}),
@@ -393,6 +394,20 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
             "reasons": [
                 {"kind": RequirementKind.OTHER_RESOURCES, "names": ["hugepages-2Mi", "vpc.amazonaws.com/pod-eni"]},
                 {"kind": RequirementKind.POD_AFFINITY},
+            ],
+        },
+    ),
+    (
+        Code.PODS_UNPLACEABLE,
+        "",
+        {
+            "pods": ["shop/a"],
+            "reasons": [
+                {
+                    "kind": RequirementKind.TOPOLOGY_SPREAD,
+                    "remedy": RequirementRemedy.ADD_LABEL,
+                    "terms": [[{"key": "rack", "operator": "Exists", "values": []}]],
+                }
             ],
         },
     ),

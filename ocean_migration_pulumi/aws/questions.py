@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,13 +10,12 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from ocean_migration_pulumi.aws.access import gap_for_error
-from ocean_migration_pulumi.migration.scheduling.aws_facts import ON_DEMAND, SPOT, InstanceTypeSpec
+from ocean_migration_pulumi.migration.scheduling.aws_facts import ON_DEMAND, SPOT, InstanceTypeSpec, is_standard_type
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 
 _CHUNK: Final = 100
 QUOTA_CODES: Final = {SPOT: "L-34B43A08", ON_DEMAND: "L-1216C47A"}
-_STANDARD: Final = re.compile(r"[acdhimrtz]\d")
 _PRICES_REGION: Final = "us-east-1"
 """Where AWS tells the prices of all its commercial regions."""
 _PRICED: Final = {
@@ -171,7 +169,7 @@ def _running(client: Any, markets: tuple[str, ...]) -> Answers:
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     for page in client.get_paginator("describe_instances").paginate(Filters=filters):
         for each in (instance for reservation in page.get("Reservations", ()) for instance in reservation["Instances"]):
-            if _STANDARD.match(each["InstanceType"]):
+            if is_standard_type(each["InstanceType"]):
                 market = SPOT if each.get("InstanceLifecycle") == SPOT else ON_DEMAND
                 options = each["CpuOptions"]
                 yield each["InstanceId"], (market, options["CoreCount"] * options["ThreadsPerCore"])

@@ -12,6 +12,7 @@ import pytest
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes import KubernetesReader
 from ocean_migration_pulumi.kubernetes.objects import list_decoding
+from ocean_migration_pulumi.kubernetes.objects.cluster_objects import read_node_pool, read_webhooks
 from ocean_migration_pulumi.kubernetes.pagination import PAGE
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
@@ -324,6 +325,67 @@ def test_refusal_that_is_none_of_rbac_names_no_rule(step: http.Step, said: str) 
     assert read(api).gaps == {
         known.PODS: Gap(GapCode.REFUSED, {"verb": "list", "object": "pods", "status": 403, "said": said})
     }
+
+
+@pytest.mark.parametrize(
+    ("rule", "sees"),
+    [
+        ({"resources": ["pods"]}, (True, False)),
+        ({"resources": ["pods/eviction"]}, (False, True)),
+        ({"resources": ["pods/*"]}, (False, True)),
+        ({"resources": ["*"]}, (True, False)),
+        ({"resources": ["*/*"]}, (True, True)),
+        ({"resources": ["pods"], "operations": ["UPDATE"]}, None),
+        ({"resources": ["pods"], "operations": ["CONNECT", "DELETE"]}, (True, False)),
+        ({"resources": ["pods"], "operations": ["*"], "apiGroups": [""], "scope": "Namespaced"}, (True, False)),
+        ({"resources": ["*"], "apiGroups": ["*"], "scope": "*"}, (True, False)),
+        ({"resources": ["pods"], "apiGroups": ["metrics.k8s.io"]}, None),
+        ({"resources": ["*"], "scope": "Cluster"}, None),
+        ({"resources": ["pods/exec", "pods/status"]}, None),
+    ],
+    ids=repr,
+)
+def test_rules_of_webhooks_tell_what_they_see(rule: dict[str, Any], sees: tuple[bool, bool] | None) -> None:
+    """Pods that are created or deleted, and evictions; nothing else keeps pods from moving."""
+    webhook = {"name": "w", "clientConfig": {"service": {"namespace": "policy", "name": "kyverno"}}, "rules": [rule]}
+    found = read_webhooks({"webhooks": [webhook]})
+    assert [(each.sees_pods, each.sees_evictions) for each in found] == ([sees] if sees else [])
+
+
+def test_selectors_of_webhooks_are_read() -> None:
+    """One that is absent or empty takes everything, unlike that of a budget."""
+    selector = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["shop"]}]}
+    webhook = {
+        "name": "w",
+        "clientConfig": {"service": {"namespace": "policy", "name": "kyverno"}},
+        "rules": [{"resources": ["pods"]}],
+        "namespaceSelector": selector,
+        "objectSelector": None,
+    }
+    (found,) = read_webhooks({"webhooks": [webhook]})
+    assert found.object_selector == ()
+    assert found.namespace_selector == (
+        Requirement(key="kubernetes.io/metadata.name", operator="NotIn", values=("shop",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "used", "closed"),
+    [
+        ({}, {}, False),
+        ({"limits": {"cpu": "100"}}, {"cpu": "99500m"}, False),
+        ({"limits": {"cpu": "100"}}, {"cpu": "100"}, True),
+        ({"limits": {"cpu": "100", "memory": "1Ti"}}, {"cpu": "8", "memory": "1025Gi"}, True),
+        ({"limits": {"nodes": 0}}, {}, True),
+        ({"limits": {"nodes": "3"}}, {"nodes": "2"}, False),
+        ({"replicas": 3}, {}, True),
+    ],
+    ids=repr,
+)
+def test_node_pool_without_room_starts_no_node(spec: dict[str, Any], used: dict[str, Any], closed: bool) -> None:
+    """Its limits are used up, or it has a fixed number of nodes."""
+    pool = {"metadata": {"name": "p"}, "spec": {"template": {}, **spec}, "status": {"resources": used}}
+    assert read_node_pool(pool).is_closed is closed
 
 
 def test_what_all_workloads_share_is_read() -> None:

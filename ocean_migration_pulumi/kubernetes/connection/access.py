@@ -25,6 +25,7 @@ from ocean_migration_pulumi.kubernetes.connection.kubeconfig import (
     merge_kubeconfigs,
     parse_kubeconfig,
 )
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import RunnerPod
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -88,8 +89,14 @@ def find_access(
     return None if context else _of_pod(environ, service_account)
 
 
-def find_runner(environ: Mapping[str, str], *, service_account: Path = SERVICE_ACCOUNT) -> tuple[str, str] | None:
-    """Return namespace and name of the pod that this process runs in; None outside of any, or when it is not known."""
+def find_runner(environ: Mapping[str, str], *, service_account: Path = SERVICE_ACCOUNT) -> RunnerPod | None:
+    """Return the pod that this process runs in; None outside of any, or when it is not known.
+
+    The token of its service account names it. Without one, the host name does, unless the pod has that of its node.
+    """
+    claims = _read_claims(service_account / "token")
+    if claims is not None:
+        return claims
     name = environ.get("HOSTNAME")
     if not environ.get("KUBERNETES_SERVICE_HOST") or not name:
         return None
@@ -97,7 +104,18 @@ def find_runner(environ: Mapping[str, str], *, service_account: Path = SERVICE_A
         namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         namespace = environ.get("POD_NAMESPACE", "")
-    return (namespace, name) if namespace else None
+    return RunnerPod(namespace, name) if namespace else None
+
+
+def _read_claims(token: Path) -> RunnerPod | None:
+    """Return the pod that a token is bound to; None when it is bound to none, or cannot be read."""
+    try:
+        payload = token.read_text(encoding="ascii").split(".")[1]
+        bound = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["kubernetes.io"]
+        found = RunnerPod(bound["namespace"], bound["pod"]["name"], bound["pod"]["uid"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return found if all(isinstance(part, str) and part for part in found) else None
 
 
 def _of_input(kubeconfig: str, context: str | None) -> KubernetesAccess:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_terms
+from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term, read_volume_terms
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_int,
     read_objects,
@@ -16,6 +16,7 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     require_text,
 )
 from ocean_migration_pulumi.kubernetes.objects.objects import read_full_name, read_name, read_taints
+from ocean_migration_pulumi.kubernetes.objects.quantities import parse_quantity
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CniSettings,
     NodePool,
@@ -24,8 +25,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Webhook,
 )
 
-_POD_RESOURCES: Final = frozenset({"*", "*/*", "pods", "pods/*", "pods/eviction"})
-_NOTHING: Final = frozenset({"0", "0m"})
+_POD_RESOURCES: Final = frozenset({"*", "*/*", "pods"})
+_EVICTION_RESOURCES: Final = frozenset({"*/*", "*/eviction", "pods/*", "pods/eviction"})
+_CORE: Final = frozenset({"", "*"})
+"""API groups of pods."""
+_OPERATIONS: Final = frozenset({"*", "CREATE", "DELETE"})
+"""What happens to pods that move; an eviction is created."""
 _VPC_CNI: Final = ("kube-system", "aws-node")
 _NUMBERS: Final = {
     "WARM_ENI_TARGET": "warm_interfaces",
@@ -73,18 +78,36 @@ def read_webhooks(data: Mapping[str, Any]) -> tuple[Webhook, ...]:
     found = []
     for webhook in read_objects(data, "webhooks"):
         service = read_part(webhook, "clientConfig", "service")
-        resources = {name for rule in read_objects(webhook, "rules") for name in read_texts(rule, "resources")}
-        if service and resources & _POD_RESOURCES and read_text(webhook, "failurePolicy", "Fail") == "Fail":
-            answering = require_text(service, "namespace"), require_text(service, "name")
-            found.append(Webhook(name=require_text(webhook, "name"), service=answering))
+        resources = {name for rule in read_objects(webhook, "rules") for name in _pod_resources(rule)}
+        if service and resources and read_text(webhook, "failurePolicy", "Fail") == "Fail":
+            found.append(
+                Webhook(
+                    name=require_text(webhook, "name"),
+                    service=(require_text(service, "namespace"), require_text(service, "name")),
+                    # Unlike a budget, a webhook without a selector concerns every object.
+                    namespace_selector=read_label_term(webhook.get("namespaceSelector") or {}) or (),
+                    object_selector=read_label_term(webhook.get("objectSelector") or {}) or (),
+                    sees_pods=bool(resources & _POD_RESOURCES),
+                    sees_evictions=bool(resources & _EVICTION_RESOURCES),
+                )
+            )
     return tuple(found)
+
+
+def _pod_resources(rule: Mapping[str, Any]) -> Iterator[str]:
+    """Yield those resources of a rule that pods which move are or need; a field that is missing means all."""
+    groups, operations = read_texts(rule, "apiGroups"), read_texts(rule, "operations")
+    if read_text(rule, "scope") == "Cluster" or (groups and not _CORE & set(groups)):
+        return
+    if not operations or _OPERATIONS & set(operations):
+        yield from (_POD_RESOURCES | _EVICTION_RESOURCES) & set(read_texts(rule, "resources"))
 
 
 def read_node_pool(data: Mapping[str, Any]) -> NodePool:
     """Read a NodePool of Karpenter."""
     metadata, spec = read_part(data, "metadata"), read_part(data, "spec")
     template = read_part(spec, "template", "spec")
-    limits = read_part(spec, "limits")
+    limits, used = read_part(spec, "limits"), read_part(data, "status", "resources")
     return NodePool(
         name=require_text(metadata, "name"),
         labels=read_pairs(read_part(spec, "template", "metadata"), "labels"),
@@ -97,8 +120,14 @@ def read_node_pool(data: Mapping[str, Any]) -> NodePool:
             )
             for item in read_objects(template, "requirements")
         ),
-        is_closed=any(str(limits.get(name)) in _NOTHING for name in ("cpu", "memory", "nodes")),
+        # A NodePool with replicas has so many nodes, whatever pods wait.
+        is_closed=spec.get("replicas") is not None or any(_is_used_up(name, limits, used) for name in limits),
     )
+
+
+def _is_used_up(name: str, limits: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
+    """Tell whether the nodes of a NodePool have as much of a resource as its limits allow."""
+    return parse_quantity(str(used.get(name, 0))) >= parse_quantity(str(limits[name]))
 
 
 def read_daemon_set(data: Mapping[str, Any]) -> DaemonSetObject:

@@ -146,7 +146,9 @@ def _may_meet(pool: NodePool, wanted: Requirement) -> bool:
     demanded = [part for part in pool.requirements if part.key == wanted.key]
     values = {value for part in demanded if part.operator == "In" for value in part.values}
     if values:
-        return any(holds(wanted, value) for value in values)
+        return any(holds(wanted, value) and all(holds(part, value) for part in demanded) for value in values)
+    if demanded and wanted.operator == "In":
+        return any(all(holds(part, value) for part in demanded) for value in wanted.values)
     # Karpenter gives its nodes no other label of its own accord than those that Kubernetes and AWS define.
     if demanded or wanted.key.startswith(_KNOWN_LABELS):
         return wanted.operator != "DoesNotExist"

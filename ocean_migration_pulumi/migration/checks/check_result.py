@@ -152,6 +152,10 @@ class Finding(StrEnum):
     """As ``ATTACHMENTS_TIGHT``, without the limits."""
     QUOTA_TIGHT = "quota-tight"
     """``market``, and vCPUs: ``quota``, ``used``, ``needed`` by new nodes."""
+    QUOTAS_NOT_CHECKED = "quotas-not-checked"
+    """``instance_types`` of planned nodes whose families have quotas of their own."""
+    INSTANCES_NOT_FOUND = "instances-not-found"
+    """``nodes`` that do not run in the account that was asked for its quotas."""
     SPOT_WITHOUT_FALLBACK = "spot-without-fallback"
     """``targets``: each with ``id`` and ``name`` of a VNG."""
 

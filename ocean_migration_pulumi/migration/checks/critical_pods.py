@@ -16,14 +16,21 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     VALIDATING_WEBHOOKS,
     KubernetesSnapshot,
     Pod,
+    RunnerPod,
+    Webhook,
 )
-from ocean_migration_pulumi.migration.scheduling.label_matching import selects
+from ocean_migration_pulumi.migration.scheduling.label_matching import Unsure, all_of, may_hold, selects
+from ocean_migration_pulumi.migration.scheduling.workloads import runs_on_each_node
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 CLUSTER_SERVICES: Final = "cluster services"
 RUNNER: Final = "runner"
 
-_DNS: Final = ("kube-system", "k8s-app", "kube-dns")
+_SYSTEM: Final = "kube-system"
+_DNS_SERVICES: Final = ("kube-dns", "coredns")
+"""The first one is that of EKS and kubeadm, the second one that of CoreDNS' own chart."""
+_DNS_LABELS: Final = (("k8s-app", "kube-dns"), ("k8s-app", "coredns"), ("app.kubernetes.io/name", "coredns"))
+_NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 def check_cluster_services(
@@ -42,8 +49,6 @@ def check_cluster_services(
     if gap := kube.gaps.get(PODS):
         return [CheckResult.from_gap(CLUSTER_SERVICES, gap)]
     planned = _names(nodes, kube)
-    namespace, key, value = _DNS
-    dns = [pod for pod in kube.pods if pod.namespace == namespace and pod.labels.get(key) == value]
     controllers = [each for each in kube.deployments if (is_v1(each) or is_v2(each)) and each.selector]
     controller_pods = [
         pod
@@ -54,14 +59,20 @@ def check_cluster_services(
     check_results = [
         CheckResult(CLUSTER_SERVICES, CheckStatus.WARN, finding, _where(pods))
         for finding, pods in (
-            (Finding.DNS_ON_PLANNED_NODES, dns),
+            (Finding.DNS_ON_PLANNED_NODES, _dns_pods(kube)),
             (Finding.CONTROLLER_ON_PLANNED_NODES, controller_pods),
         )
         if _may_all_go(pods, planned, kube, forced=forced)
     ]
-    behind = {service: _pods_behind(service, kube) for service in {webhook.service for webhook in kube.webhooks}}
+    leaving = [
+        pod
+        for pod in kube.pods_on(planned)
+        if not pod.finished and not pod.mirror and not runs_on_each_node(pod.controller)
+    ]
+    webhooks = [webhook for webhook in kube.webhooks if any(_may_concern(webhook, pod) for pod in leaving)]
+    behind = {service: _pods_behind(service, kube) for service in {webhook.service for webhook in webhooks}}
     exposed = {service for service, pods in behind.items() if _may_all_go(pods, planned, kube, forced=forced)}
-    if names := sorted(webhook.name for webhook in kube.webhooks if webhook.service in exposed):
+    if names := sorted(webhook.name for webhook in webhooks if webhook.service in exposed):
         pods = [pod for service in sorted(exposed) for pod in behind[service]]
         fields = {"webhooks": names, **_where(pods)}
         check_results.append(CheckResult(CLUSTER_SERVICES, CheckStatus.WARN, Finding.WEBHOOKS_ON_PLANNED_NODES, fields))
@@ -71,18 +82,18 @@ def check_cluster_services(
     return check_results or [CheckResult(CLUSTER_SERVICES, CheckStatus.PASS, Finding.CLUSTER_SERVICES_STAY)]
 
 
-def check_runner(
-    nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, runner: tuple[str, str] | None
-) -> list[CheckResult]:
+def check_runner(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, runner: RunnerPod | None) -> list[CheckResult]:
     """Check that the pod that Pulumi runs in is not on a planned node.
 
     Args:
         nodes: The planned nodes.
         kube: What Kubernetes answered.
-        runner: Namespace and name of that pod; None outside of any. A pod of another cluster is not found.
+        runner: That pod; None outside of any. A pod of another cluster is not found.
     """
-    found = next((pod for pod in kube.pods if (pod.namespace, pod.name) == runner), None)
-    if found is None:
+    if runner is None:
+        return []
+    found = next((pod for pod in kube.pods if (pod.namespace, pod.name) == (runner.namespace, runner.name)), None)
+    if found is None or (found.uid and runner.uid and found.uid != runner.uid):
         return []
     if found.node_name not in _names(nodes, kube):
         return [CheckResult(RUNNER, CheckStatus.PASS, Finding.RUNNER_STAYS)]
@@ -92,6 +103,28 @@ def check_runner(
 
 def _names(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> frozenset[str]:
     return frozenset(name for node in nodes if (name := node_name(node, kube)))
+
+
+def _may_concern(webhook: Webhook, pod: Pod) -> bool:
+    """Tell whether the API server may ask a webhook about a pod that moves; CEL conditions are not evaluated."""
+    # Of the labels of namespaces only the one is known that Kubernetes gives each of them.
+    in_namespace = all_of(
+        may_hold(part, pod.namespace if part.key == _NAMESPACE_LABEL else Unsure.PRESENCE)
+        for part in webhook.namespace_selector
+    )
+    # An eviction has no labels of its own.
+    labels = [pod.labels] * webhook.sees_pods + [{}] * webhook.sees_evictions
+    return in_namespace is not False and any(selects(webhook.object_selector, each) for each in labels)
+
+
+def _dns_pods(kube: KubernetesSnapshot) -> list[Pod]:
+    """Return the pods of the cluster's DNS: behind its Service, else by the labels of CoreDNS."""
+    behind = [pod for name in _DNS_SERVICES for pod in _pods_behind((_SYSTEM, name), kube)]
+    return behind or [
+        pod
+        for pod in kube.pods
+        if pod.namespace == _SYSTEM and any(pod.labels.get(key) == value for key, value in _DNS_LABELS)
+    ]
 
 
 def _pods_behind(service: tuple[str, str], kube: KubernetesSnapshot) -> list[Pod]:

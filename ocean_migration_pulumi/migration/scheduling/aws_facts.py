@@ -16,6 +16,7 @@ ON_DEMAND: Final = "on-demand"
 _ROLE: Final = re.compile(
     r"arn:(?P<partition>aws[a-z0-9-]*):iam::(?P<account>\d+):role/(?:[!-~]+/)?(?P<name>[\w+=,.@-]+)", re.ASCII
 )
+_STANDARD: Final = re.compile(r"(?:[acdhimrtz]|im|is)\d")
 _PATH: Final = re.compile(r":role/(?:.+/)?")
 
 
@@ -82,6 +83,11 @@ class AwsFacts:
     prices: Mapping[str, float] = field(default_factory=dict)
     """US dollars per hour by instance type: On-Demand, Linux, shared tenancy."""
     gaps: Mapping[str, Gap] = field(default_factory=dict)
+
+
+def is_standard_type(instance_type: str) -> bool:
+    """Tell whether an instance type is of the families that share the vCPU quotas of standard instances."""
+    return _STANDARD.match(instance_type) is not None
 
 
 def is_same_role(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ocean_migration_pulumi.migration.spec.gap import Gap
 
@@ -265,6 +265,25 @@ class Webhook:
     """Name of the webhook."""
     service: tuple[str, str]
     """Namespace and name of the Service that answers."""
+    namespace_selector: Term = ()
+    """Conditions on the labels of the namespaces that it concerns; none: all."""
+    object_selector: Term = ()
+    """Conditions on the labels of the objects that it concerns; none: all."""
+    sees_pods: bool = True
+    """Whether it concerns pods that are created or deleted."""
+    sees_evictions: bool = False
+    """Whether it concerns evictions."""
+
+
+class RunnerPod(NamedTuple):
+    """The pod that this process runs in, of whatever cluster."""
+
+    namespace: str
+    """Its namespace."""
+    name: str
+    """Its name."""
+    uid: str = ""
+    """Its uid, by which it is told from a pod of the same name in another cluster; empty when it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     PODS,
     KubernetesSnapshot,
+    RunnerPod,
 )
 from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi, KubernetesApi
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
@@ -48,8 +49,8 @@ class DataSources:
     """Reads AWS; None without boto3."""
     eks_cluster: str | None = None
     """Name of the cluster in EKS; None when the access does not have it."""
-    runner: tuple[str, str] | None = None
-    """Namespace and name of the pod that this process runs in, of whatever cluster; None outside of any."""
+    runner: RunnerPod | None = None
+    """The pod that this process runs in; None outside of any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,8 @@ class ClusterFacts:
     """Whether an input or the environment names an access, even one that cannot be used."""
     explicit: bool = False
     """Whether the inputs of the resource name the access."""
-    runner: tuple[str, str] | None = None
-    """Namespace and name of the pod that this process runs in, of whatever cluster; None outside of any."""
+    runner: RunnerPod | None = None
+    """The pod that this process runs in; None outside of any."""
 
     @property
     def is_other_cluster(self) -> bool:

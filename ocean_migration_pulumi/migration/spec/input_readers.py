@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ocean_migration_pulumi.common.loopback import is_loopback
-from ocean_migration_pulumi.common.text import shorten_value
+from ocean_migration_pulumi.common.text import nearest_name, shorten_value
 from ocean_migration_pulumi.errors import InputError
 
 _UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -151,10 +150,8 @@ def word_error(name: str, value: object, allowed: str, words: Iterable[str]) -> 
     """Return the error for a value that is none of the ``words``, with the one that it may stand for."""
     error = input_error(name, value, allowed)
     folded = {word.casefold(): word for word in words}
-    near = get_close_matches(value.strip().casefold(), folded, 1) if isinstance(value, str) else []
-    if not near:
-        return error
-    return InputError(name, f'{error.message}; did you mean "{folded[near[0]]}"?', predicate=True)
+    near = nearest_name(value.strip().casefold(), folded) if isinstance(value, str) else None
+    return InputError(name, f'{error.message}; did you mean "{folded[near]}"?', predicate=True) if near else error
 
 
 def read_duration(name: str, value: Any, *, never: bool = False) -> float | None:

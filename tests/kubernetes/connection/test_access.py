@@ -277,7 +277,36 @@ def test_pod_that_runs_this_process(
     """By its host name and the namespace of its service account, or by the downward API."""
     if namespace is not None:
         (tmp_path / "namespace").write_text(namespace)
+    assert find_runner(environ, service_account=tmp_path) == (expected and (*expected, ""))
+
+
+@pytest.mark.parametrize(
+    ("bound", "known"),
+    [
+        ({"namespace": "ci", "pod": {"name": "runner-0", "uid": "9f2c"}}, True),
+        ({"namespace": "ci", "pod": {"name": "runner-0"}}, False),
+        ({"namespace": "ci", "pod": {"name": 5, "uid": "9f2c"}}, False),
+        ({"namespace": "ci", "serviceaccount": {"name": "default"}}, False),
+        (["ci"], False),
+        (None, False),
+    ],
+    ids=repr,
+)
+def test_token_names_the_pod_whatever_its_host_name(bound: Any, known: bool, tmp_path: Path) -> None:
+    """A pod in the network of its node has the name of the node; tokens in Secrets name no pod."""
+    payload = base64.urlsafe_b64encode(json.dumps({"kubernetes.io": bound}).encode()).decode().rstrip("=")
+    (tmp_path / "token").write_text(f"e30.{payload}.canary")
+    (tmp_path / "namespace").write_text("ci")
+    environ = {"HOSTNAME": "ip-10-0-0-7", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    expected = ("ci", "runner-0", "9f2c") if known else ("ci", "ip-10-0-0-7", "")
     assert find_runner(environ, service_account=tmp_path) == expected
+
+
+@pytest.mark.parametrize("token", [b"", b"canary", b"a.b.c", b"a.\xff.c", b"a." + b"[" * 9000 + b".c", b"a.e30.c"])
+def test_token_that_is_none_names_no_pod(token: bytes, tmp_path: Path) -> None:
+    """Such as one of another issuer."""
+    (tmp_path / "token").write_bytes(token)
+    assert find_runner({}, service_account=tmp_path) is None
 
 
 def assert_tells_nothing(error: OceanMigrationError) -> None:

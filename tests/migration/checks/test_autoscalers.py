@@ -160,6 +160,9 @@ def in_pools(*pools: NodePool, moving: Sequence[Pod] = MOVING, **more: Any) -> l
         (NodePool(name="p", requirements=(Requirement(key="team", values=("a", "b")),)), True),
         (NodePool(name="p", requirements=(Requirement(key="team", values=("b",)),)), False),
         (NodePool(name="p", requirements=(Requirement(key="team", operator="Exists"),)), True),
+        (NodePool(name="p", requirements=(Requirement(key="team", operator="NotIn", values=("a",)),)), False),
+        (NodePool(name="p", requirements=(Requirement(key="team", operator="NotIn", values=("b",)),)), True),
+        (NodePool(name="p", requirements=(Requirement(key="team", operator="DoesNotExist"),)), False),
     ],
     ids=repr,
 )

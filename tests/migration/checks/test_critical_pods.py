@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Deployment,
     KubernetesNode,
     KubernetesSnapshot,
+    Owner,
     Pod,
     Requirement,
+    RunnerPod,
     Webhook,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
@@ -87,6 +90,65 @@ def test_pods_of_others_do_not_count() -> None:
     assert check()[0].status is CheckStatus.PASS
 
 
+def not_in(key: str, *values: str) -> tuple[Requirement, ...]:
+    """Return a selector of what does not have these values."""
+    return (Requirement(key=key, operator="NotIn", values=values),)
+
+
+@pytest.mark.parametrize(
+    ("selectors", "warns"),
+    [
+        ({"namespace_selector": not_in("kubernetes.io/metadata.name", "policy")}, True),
+        ({"namespace_selector": not_in("kubernetes.io/metadata.name", "policy", "shop")}, False),
+        ({"namespace_selector": (Requirement(key="kubernetes.io/metadata.name", values=("shop",)),)}, True),
+        # Labels of namespaces are not read: it may concern them.
+        ({"namespace_selector": (Requirement(key="istio-injection", values=("enabled",)),)}, True),
+        ({"object_selector": (Requirement(key="app", values=("cart",)),)}, True),
+        ({"object_selector": (Requirement(key="app", values=("other",)),)}, False),
+        # An eviction has no labels.
+        ({"object_selector": (Requirement(key="app", values=("cart",)),), "sees_pods": False}, False),
+        ({"object_selector": not_in("app", "cart"), "sees_pods": False, "sees_evictions": True}, True),
+    ],
+    ids=repr,
+)
+def test_webhook_counts_only_if_it_may_concern_a_pod_that_moves(selectors: dict[str, Any], warns: bool) -> None:
+    """By its selectors; pods of DaemonSets, static and finished ones do not move."""
+    backend, moving = pod("a", "n-1", {"app": "kyverno"}, "policy"), pod("cart", "n-2", {"app": "cart"}, "shop")
+    others = [
+        pod("done", "n-2", {"app": "other"}, "shop", phase="Succeeded"),
+        pod("static", "n-2", {"app": "other"}, "shop", mirror=True),
+        pod("daemon", "n-2", {"app": "other"}, "shop", controller=Owner(kind="DaemonSet", name="d")),
+        pod("elsewhere", "n-3", {"app": "other"}, "shop"),
+    ]
+    (found,) = check(backend, moving, *others, webhooks=(replace(HOOK, **selectors),))
+    expected = Finding.WEBHOOKS_ON_PLANNED_NODES if warns else Finding.CLUSTER_SERVICES_STAY
+    assert found.finding is expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "services", "warns"),
+    [
+        ({"k8s-app": "coredns"}, {}, True),
+        ({"app.kubernetes.io/name": "coredns"}, {}, True),
+        ({"eks.amazonaws.com/component": "dns"}, {}, False),
+        ({"eks.amazonaws.com/component": "dns"}, {"kube-dns": {"eks.amazonaws.com/component": "dns"}}, True),
+        ({"app": "dns"}, {"coredns": {"app": "dns"}}, True),
+        # What only caches on each node is no DNS of the cluster.
+        ({"k8s-app": "node-local-dns"}, {"node-local-dns": {"k8s-app": "node-local-dns"}}, False),
+        # The Service decides which pods answer.
+        (DNS, {"kube-dns": {"app": "dns"}}, True),
+    ],
+    ids=repr,
+)
+def test_dns_is_found_whatever_its_labels(
+    labels: dict[str, str], services: dict[str, dict[str, str]], warns: bool
+) -> None:
+    """By its Service, else by the labels of CoreDNS."""
+    given = {("kube-system", name): selector for name, selector in services.items()}
+    (found,) = check(pod("a", "n-1", labels), services=given)
+    assert found.finding is (Finding.DNS_ON_PLANNED_NODES if warns else Finding.CLUSTER_SERVICES_STAY)
+
+
 def test_what_could_not_be_read_is_unknown() -> None:
     """Each reason once, beside what was found."""
     gap = failed_gap("ci may not list services (403)", "add a rule")
@@ -103,15 +165,22 @@ def test_what_could_not_be_read_is_unknown() -> None:
 def test_runner_on_a_planned_node_fails(node: str, status: CheckStatus) -> None:
     """It would end with its pod."""
     kube = KubernetesSnapshot(nodes=NODES, pods=(pod("runner", node, {}, "ci"),))
-    (found,) = check_runner(PLANNED, kube, ("ci", "runner"))
+    (found,) = check_runner(PLANNED, kube, RunnerPod("ci", "runner"))
     assert (found.name, found.status) == ("runner", status)
     if status is CheckStatus.FAIL:
         assert found.finding is Finding.RUNNER_ON_PLANNED_NODE
         assert found.fields == {"pod": "ci/runner", "node": "n-1"}
 
 
-@pytest.mark.parametrize("runner", [None, ("ci", "other"), ("other", "runner")])
-def test_runner_of_another_cluster_is_none(runner: tuple[str, str] | None) -> None:
+@pytest.mark.parametrize("runner", [None, RunnerPod("ci", "other"), RunnerPod("other", "runner")])
+def test_runner_of_another_cluster_is_none(runner: RunnerPod | None) -> None:
     """Nothing is said of it."""
     kube = KubernetesSnapshot(nodes=NODES, pods=(pod("runner", "n-1", {}, "ci"),))
     assert check_runner(PLANNED, kube, runner) == []
+
+
+@pytest.mark.parametrize(("uid", "count"), [("9f2c", 1), ("", 1), ("other", 0)])
+def test_runner_is_told_from_a_pod_of_the_same_name(uid: str, count: int) -> None:
+    """Such as that of a StatefulSet in another cluster, by its uid."""
+    kube = KubernetesSnapshot(nodes=NODES, pods=(pod("runner-0", "n-1", {}, "ci", uid="9f2c"),))
+    assert len(check_runner(PLANNED, kube, RunnerPod("ci", "runner-0", uid))) == count

@@ -37,7 +37,7 @@ def check_aws_capacity(
         return []
     check_results = [
         *check_addresses(nodes, cluster, vngs, kube, cloud, moving),
-        *check_quotas(nodes, cluster, vngs, cloud),
+        *check_quotas(nodes, cluster, vngs, cloud, kube),
     ]
     gaps = dict.fromkeys(cloud.gaps[part] for part in ("quotas", "running") if part in cloud.gaps)
     check_results += [CheckResult.from_gap(AWS_CAPACITY, gap) for gap in gaps]

@@ -411,6 +411,15 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "the old ones run",
         "Raise the quota of standard instances in Service Quotas, or migrate fewer nodes at once",
     ),
+    Finding.QUOTAS_NOT_CHECKED: lambda fields: CheckText(
+        f"Only quotas of standard instances are checked, not those of {list_some(fields['instance_types'])}",
+        "Compare them in Service Quotas",
+    ),
+    Finding.INSTANCES_NOT_FOUND: lambda fields: CheckText(
+        f"{count_with_verb(len(fields['nodes']), 'planned node', 'run')} outside of the AWS account that was asked for "
+        f"its quotas ({list_some(fields['nodes'])})",
+        "Use AWS credentials of the cluster's account",
+    ),
     Finding.SPOT_WITHOUT_FALLBACK: lambda fields: CheckText(
         f"{_targets(fields)} may launch only Spot instances, and fallbackToOd is off: pods wait while AWS has none",
         "Set strategy.fallbackToOd of the cluster, or lower spotPercentage",

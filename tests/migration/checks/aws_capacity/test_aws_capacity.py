@@ -97,3 +97,40 @@ def test_quotas_that_could_not_be_read_are_unknown() -> None:
     gap = failed_gap("AWS denies ec2:DescribeInstances", "allow it")
     (found,) = check(quotas={"spot": 0.0}, gaps={"running": gap, "quotas": gap})
     assert (found.status, found.fields["gap"]) == (CheckStatus.UNKNOWN, gap.to_json())
+
+
+@pytest.mark.parametrize(
+    ("types", "running", "findings"),
+    [
+        (("m5.large", "c6g.metal"), ("i-1", "i-2"), [Finding.AWS_CAPACITY_FREE]),
+        (("im4gn.large", "is4gen.large"), ("i-1", "i-2"), [Finding.AWS_CAPACITY_FREE]),
+        (("m5.large", "g5.xlarge"), ("i-1",), [Finding.QUOTAS_NOT_CHECKED]),
+        (("inf2.xlarge", "p4d.24xlarge"), (), [Finding.QUOTAS_NOT_CHECKED]),
+        (("m5.large", "m5.large"), ("i-1",), [Finding.INSTANCES_NOT_FOUND]),
+        (("m5.large", "trn1.2xlarge"), (), [Finding.QUOTAS_NOT_CHECKED, Finding.INSTANCES_NOT_FOUND]),
+        ((), (), [Finding.AWS_CAPACITY_FREE]),
+    ],
+    ids=repr,
+)
+def test_quotas_that_say_nothing_of_planned_nodes_are_unknown(
+    types: tuple[str, ...], running: tuple[str, ...], findings: list[Finding]
+) -> None:
+    """Other families have quotas of their own, and those of another account count for nothing."""
+    nodes = {
+        f"i-{number}": KubernetesNode(
+            name=f"n-{number}", instance_id=f"i-{number}", labels={"node.kubernetes.io/instance-type": kind}
+        )
+        for number, kind in enumerate(types, 1)
+    }
+    cloud = AwsFacts(
+        free_addresses=FREE, quotas={"spot": 99.0, "on-demand": 99.0}, running=dict.fromkeys(running, ("on-demand", 2))
+    )
+    found = check_aws_capacity(
+        PLANNED,
+        cluster=CLUSTER,
+        vngs=VNGS,
+        kube=replace(KUBE, nodes=nodes or KUBE.nodes, cni=CniSettings()),
+        cloud=cloud,
+        moving=MOVING,
+    )
+    assert [each.finding for each in found] == findings

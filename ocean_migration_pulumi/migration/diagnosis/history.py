@@ -14,7 +14,7 @@ from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import NotFoundError, RequestRejectedError
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import find_failure_reason
-from ocean_migration_pulumi.migration.diagnosis.investigation import ask_or_note
+from ocean_migration_pulumi.migration.diagnosis.investigation import Notes
 from ocean_migration_pulumi.migration.diagnosis.log_query import MAX_LINES, find_log_period
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.state.phases import describe_phase, migration_duration
@@ -119,16 +119,15 @@ def read_history(
 
 def _read_reasons(api: OceanApi, ocean_id: str, failed: Sequence[MigrationStatus]) -> tuple[dict[str, str], list[str]]:
     """Return why each migration failed, from one request for the log, and notes of what is unknown."""
-    notes: list[str] = []
+    notes = Notes()
     if not failed:
         return {}, notes
     now = api.server_now()
     periods = {status.id: find_log_period(status, now) for status in failed}
     since, until = min(start for start, _ in periods.values()), max(end for _, end in periods.values())
-    log = ask_or_note(
+    log = notes.ask(
         lambda: api.get_log(ocean_id, since=since, until=until, limit=MAX_LINES),
         "reasons of failures unknown, could not read Ocean's log",
-        notes,
     )
     if log is None:
         return {}, notes

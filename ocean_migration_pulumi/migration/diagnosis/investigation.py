@@ -30,6 +30,27 @@ _KUBERNETES_SECONDS: Final = 20.0
 _TERMINATED: Final = "TERMINATED"
 
 
+class Notes(list[str]):
+    """Lines that say what is unknown, and why."""
+
+    def ask(self, question: Callable[[], T], failure: str) -> T | None:
+        """Return the answer to a question; None, and note why, if it fails.
+
+        Args:
+            question: Asks.
+            failure: What the note says before the error.
+
+        Raises:
+            OperationCancelled: The operation was cancelled.
+
+        """
+        try:
+            return question()
+        except OceanMigrationError as error:
+            self.append(f"{failure}: {error}")
+            return None
+
+
 @dataclass(slots=True, kw_only=True)
 class Investigation:
     """The questions about one migration.
@@ -51,7 +72,7 @@ class Investigation:
     """The current time, by Spot's clock."""
     vocabulary: Vocabulary = INPUTS
     """How texts name inputs."""
-    notes: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
     """What is unknown, and why."""
     kube: KubernetesSnapshot | None = None
     """The snapshot of Kubernetes, once it was read."""
@@ -75,28 +96,23 @@ class Investigation:
 
     def read_candidates(self) -> Mapping[str, Candidate]:
         """Return the candidates by instance id."""
-        found = ask_or_note(
-            lambda: self.api.discover(self.ocean_id, fetch_pods=False),
-            "Virtual Node Groups of the nodes unknown",
-            self.notes,
+        found = self.notes.ask(
+            lambda: self.api.discover(self.ocean_id, fetch_pods=False), "Virtual Node Groups of the nodes unknown"
         )
         return {candidate.instance_id: candidate for candidate in found or ()}
 
     def read_log(self) -> list[LogEntry] | None:
         """Return the dated lines of the log since the migration was created, the oldest first."""
-        log = ask_or_note(
-            lambda: read_migration_log(self.api, self.ocean_id, self.status, self.now),
-            "could not read Ocean's log",
-            self.notes,
+        log = self.notes.ask(
+            lambda: read_migration_log(self.api, self.ocean_id, self.status, self.now), "could not read Ocean's log"
         )
         return None if log is None else [line for line in log if parse_time(line.created_at)]
 
     def check_controller(self) -> CheckResult | None:
         """Return whether the Ocean Controller is connected now."""
-        return ask_or_note(
+        return self.notes.ask(
             lambda: check_connection(self.api.get_heartbeat(self.ocean_id), self.now),
             "heartbeat of the Ocean Controller unknown",
-            self.notes,
         )
 
     def read_kubernetes(self, candidate_ids: Iterable[str] = ()) -> KubernetesSnapshot | None:
@@ -133,7 +149,7 @@ class Investigation:
             return []
         found = kubernetes.read_workloads(self.scope.at_most(_KUBERNETES_SECONDS), self.now, None)
         self.notes += [note for gap in found.gaps.values() if (note := describe_gap(gap).line) not in self.notes]
-        ocean = ask_or_note(lambda: self.api.list_nodes(self.ocean_id), "Ocean nodes unknown", self.notes)
+        ocean = self.notes.ask(lambda: self.api.list_nodes(self.ocean_id), "Ocean nodes unknown")
         lines = list(describe_failing(found, new))
         if ocean is not None:
             known = {*new, *self.status.instance_ids, *(node.instance_id for node in ocean)}
@@ -169,25 +185,6 @@ class Investigation:
         if not log:
             return creation
         return parse_time(log[-1].created_at), f"last line of the log: {format_log_line(log[-1])}"
-
-
-def ask_or_note(question: Callable[[], T], failure: str, notes: list[str]) -> T | None:
-    """Return the answer to a question; None, and a note, if it fails.
-
-    Args:
-        question: Asks.
-        failure: What the note says before the error.
-        notes: Gets the note.
-
-    Raises:
-        OperationCancelled: The operation was cancelled.
-
-    """
-    try:
-        return question()
-    except OceanMigrationError as error:
-        notes.append(f"{failure}: {error}")
-        return None
 
 
 def format_log_line(line: LogEntry) -> str:

@@ -13,7 +13,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.json_values import as_map, as_maps, as_text
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, diagnose_migration
-from ocean_migration_pulumi.migration.diagnosis.investigation import ask_or_note
+from ocean_migration_pulumi.migration.diagnosis.investigation import Notes
 from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_log
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -237,11 +237,11 @@ def build_run_report(
     api = api.within(scope)
     status = api.get_migration(ocean_id, migration_id)
     now = api.server_now() if now is None else now
-    notes: list[str] = []
+    notes = Notes()
     recorded = _append_last(moments, Moment.from_reading(parse_time(status.ended_at) or now, status))
-    cluster = ask_or_note(lambda: api.get_cluster(ocean_id), "the name of the cluster could not be read", notes)
-    nodes = ask_or_note(lambda: api.list_nodes(ocean_id), "Virtual Node Groups could not be read", notes)
-    log = ask_or_note(lambda: read_migration_log(api, ocean_id, status, now), "the log could not be read", notes)
+    cluster = notes.ask(lambda: api.get_cluster(ocean_id), "the name of the cluster could not be read")
+    nodes = notes.ask(lambda: api.list_nodes(ocean_id), "Virtual Node Groups could not be read")
+    log = notes.ask(lambda: read_migration_log(api, ocean_id, status, now), "the log could not be read")
     joined = {instance.instance_id for instance in status.new_instances}
     return RunReport(
         ocean_id=ocean_id,

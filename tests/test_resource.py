@@ -92,7 +92,8 @@ def test_approved_plan_of_no_resource_is_reported(sim: Simulator, tmp_path: Path
     preview = made.preview()
     said = [line.message for line in preview.diagnostics if "approves nothing" in line.message]
     assert said == [
-        f"`ocean-migration:approvedPlan.{name}` approves nothing: the program has no migration `{name}`; {hint}"
+        f"`ocean-migration:approvedPlan.{name}` approves nothing so far: "
+        f"the program declares no migration `{name}` outside of `apply`; {hint}"
     ]
     assert made.up().succeeded
 

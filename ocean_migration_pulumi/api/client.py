@@ -109,12 +109,25 @@ class OceanClient:
         return self._sender.server_now()
 
     def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
-        """Return the cluster's migrations, running and ended ones."""
-        return self._get_all(MIGRATIONS, MigrationSummary.from_api, ocean_id=ocean_id)
+        """Return the cluster's migrations, running and ended ones.
+
+        One that the service lists more than once has ended only if all its entries say so.
+        """
+        found = self._get_all(MIGRATIONS, MigrationSummary.from_api, ocean_id=ocean_id)
+        ended_first = sorted(found, key=lambda summary: not summary.is_terminal)
+        by_id = {summary.id: summary for summary in ended_first}
+        return tuple(by_id[name] for name in dict.fromkeys(summary.id for summary in found))
 
     def get_migration(self, ocean_id: str, migration_id: str) -> MigrationStatus:
-        """Return the status of one migration."""
-        return self._get(MIGRATION, MigrationStatus.from_api, ocean_id=ocean_id, migration_id=migration_id)
+        """Return the status of one migration; that of another one, or of another cluster, is no response."""
+
+        def read(item: Any) -> MigrationStatus:
+            status = MigrationStatus.from_api(item)
+            if status.id != migration_id or status.ocean_id not in {"", ocean_id}:
+                raise decode.wrong(f"the status of migration {migration_id} is that of another one")
+            return status
+
+        return self._get(MIGRATION, read, ocean_id=ocean_id, migration_id=migration_id)
 
     def create_migration(
         self,
@@ -181,7 +194,9 @@ class OceanClient:
                 found += nested
             elif nested is not None:
                 found.append(nested)
-        return _read_all(call, data, found, Candidate.from_api)
+        candidates = _read_all(call, data, found, Candidate.from_api)
+        by_id = {candidate.instance_id: candidate for candidate in candidates}
+        return candidates if len(by_id) == len(candidates) else tuple(by_id.values())
 
     def list_nodes(self, ocean_id: str, *, virtual_node_group_id: str | None = None) -> tuple[ClusterNode, ...]:
         """Return the nodes that Ocean runs, all of them or those of one Virtual Node Group."""

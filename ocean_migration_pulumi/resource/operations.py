@@ -25,7 +25,11 @@ from ocean_migration_pulumi.migration.planning.outcome_report import report_unve
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.reconcile.adoption import describe_adopted, find_left_by_killed_run
+from ocean_migration_pulumi.migration.reconcile.adoption import (
+    describe_adopted,
+    find_left_by_killed_run,
+    is_unlisted,
+)
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.first_plan import preview_when_listed
 from ocean_migration_pulumi.migration.reconcile.stop import destroy as stop_all
@@ -39,12 +43,13 @@ from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_vngs
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, ORDERING, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
-from ocean_migration_pulumi.migration.state.migration_record import STARTED
+from ocean_migration_pulumi.migration.state.migration_record import STARTED, UnansweredStart
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
 from ocean_migration_pulumi.resource.notifier import Notifier
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, PreviewRecord, append_preview
 from ocean_migration_pulumi.resource.session import SESSION, make_scope, owner_of
+from ocean_migration_pulumi.resource.start_journal import StartJournal, open_journal
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
@@ -75,6 +80,7 @@ def plan(
     old = _with_account(read_spec(olds)[0], client.account_id) if olds.get("ocean_id") else None
     spec = replace(_with_account(spec, client.account_id), require_approval=client.settings.require_approval)
     scope = CancelScope(ended=call.ended, alive=call.is_active, short=True)
+    start = _open_journal(client, spec, owner).find_start()
     try:
         sources = _LATER if kubeconfig_later else SESSION.sources(spec.kubeconfig, spec.kube_context)
         found = preview_when_listed(
@@ -84,6 +90,7 @@ def plan(
             scope=scope,
             reporter=call,
             policy=PollPolicy(poll_interval=client.settings.poll_interval),
+            is_awaited=lambda: start is not None and is_unlisted(client, claims, scope, start),
         )
     except InputError as problem:
         return PlanPreview(problems=(problem,))
@@ -93,6 +100,9 @@ def plan(
         return found
     if found.unplanned is not None:
         SESSION.unplanned[owner] = render_cause(found.unplanned)
+    SESSION.adopts.pop(owner, None)
+    for migration_id, nodes in found.adopts.items():
+        SESSION.adopts[owner] = UnansweredStart(listed=[], instance_ids=sorted(nodes), migration_id=migration_id)
     record = _show_preview(call, spec, found)
     SESSION.previews[owner] = record, found.drained
     return found
@@ -163,10 +173,13 @@ def compare(
         return Comparison(changes=True, replaces=tuple(replaces))
     changes = bool(unknown - ORDERING) or bool(changed_options(old, new))
     changes = changes or not new.nodes.is_same_selection(old.nodes) or new.planned_nodes != old.planned_nodes
+    pending = None if unknown - ORDERING else _find_left_by_killed_run(call, new, state)
+    if pending is None:
+        with suppress(SettingsError):
+            _recall_start(call, new, state)
     unfinished = find_unfinished(state, new)
     if unfinished is not None:
         call.info(f"unfinished: {describe_unfinished(unfinished)}")
-    pending = None if unknown - ORDERING else _find_left_by_killed_run(call, new, state)
     adopted = [describe_adopted(each) for each in state.migrations if each.origin != STARTED and not each.ended]
     for diagnostic in (*adopted, *([pending] if pending else [])):
         _say(call, diagnostic.severity, _render(call, diagnostic))
@@ -208,7 +221,9 @@ def refresh(call: host.EngineCall, props: dict[str, Any]) -> dict[str, Any] | No
     """Return the outputs as the service has them now; None when the cluster is gone."""
     spec, state = read_spec(props)[0], ResourceState.from_outputs(props)
     try:
-        there = reconcile.refresh(_make_context(call, spec, state, reconcile.DELETE_DEADLINE))
+        context = _make_context(call, spec, state, reconcile.DELETE_DEADLINE)
+        _recall_start(call, spec, state)
+        there = reconcile.refresh(context)
     except (OceanMigrationError, OperationCancelled) as error:
         _fail(error)
     return _outputs(state, spec, props) if there else None
@@ -218,7 +233,10 @@ def destroy(call: host.EngineCall, props: dict[str, Any]) -> None:
     """Stop what still runs and wait for its end."""
     spec, state = read_spec(props)[0], ResourceState.from_outputs(props)
     try:
-        stop_all(_make_context(call, spec, state, reconcile.DELETE_DEADLINE))
+        context = _make_context(call, spec, state, reconcile.DELETE_DEADLINE)
+        _recall_start(call, spec, state)
+        stop_all(context)
+        context.note_start(None)
     except (OceanMigrationError, OperationCancelled) as error:
         _fail(error)
 
@@ -242,11 +260,14 @@ def _reconcile(
         context.events = notifier.announce
         context.sources = SESSION.sources(spec.kubeconfig, spec.kube_context)
         context.probe = probe
+        _recall_start(call, spec, state)
         unplanned = None if creating else SESSION.unplanned.pop(context.owner, None)
         reconcile.reconcile(context, unplanned=unplanned)
     except EngineGoneError as error:
         _fail(error)  # nobody listens, and nothing may be written any more
     except Exception as error:  # noqa: BLE001 - whatever it is, the id of a started migration must be saved
+        if creating and not state.migrations and state.unanswered is None:
+            state.unanswered = _find_unadopted(call, spec, state)
         remedy = failure_reasons.describe_interruption(state)
         line = add_code(failure_reasons.describe_failure(error, remedy), error)
         if creating and not state.migrations and state.unanswered is None:
@@ -259,6 +280,18 @@ def _reconcile(
         if SESSION.record_trouble is not None:
             call.warning(f"the record is incomplete: {SESSION.record_trouble}")
     return _outputs(state, spec, props)
+
+
+def _find_unadopted(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> UnansweredStart | None:
+    """Return the running migration that ``check`` found, and that ``create`` could not adopt before it ended.
+
+    Without it no resource would be saved, and a destruction would stop nothing.
+    """
+    owner = owner_of(call.urn, spec)
+    start = SESSION.adopts.get(owner)
+    claims = SESSION.registry.claims(state.effective_account_id, spec.ocean_id)
+    is_free = start is not None and claims.holder(start.migration_id or "") in {None, owner}
+    return start if is_free else None
 
 
 def _with_hidden(call: host.EngineCall, spec: MigrationSpec) -> MigrationSpec:
@@ -301,7 +334,25 @@ def _make_context(
         poll_policy=PollPolicy(poll_interval=client.settings.poll_interval, stall_timeout=spec.stall_timeout),
         vocabulary=_vocabulary_of(call),
         creating=creating,
+        note_start=_open_journal(client, spec, owner_of(call.urn, spec)).note_start,
     )
+
+
+def _open_journal(client: OceanClient, spec: MigrationSpec, owner: str) -> StartJournal:
+    return open_journal(owner, client.settings.base_url, client.account_id, spec.ocean_id)
+
+
+def _recall_start(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> None:
+    """Let the state have the last start of the resource that a killed run has sent and that no state knows."""
+    client = SESSION.client(spec.account_id or state.effective_account_id)
+    journal = _open_journal(client, spec, owner_of(call.urn, spec))
+    start = journal.find_start()
+    if start is None or start.migration_id in SESSION.registry.claims(client.account_id, spec.ocean_id).taken:
+        return
+    if any(migration.id == start.migration_id for migration in state.migrations):
+        journal.note_start(None)
+    elif state.unanswered is None or (start.at or "") >= (state.unanswered.at or ""):
+        state.unanswered = replace(start, is_recalled=True)
 
 
 def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> Diagnostic | None:

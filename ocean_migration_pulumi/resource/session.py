@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
     from ocean_migration_pulumi.migration.snapshot.snapshot import DrainedNodes
     from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+    from ocean_migration_pulumi.migration.state.migration_record import UnansweredStart
     from ocean_migration_pulumi.resource.preview_file import PreviewRecord
 
 CONFIG_KEYS: Final = (
@@ -47,6 +48,7 @@ class Session:
         previews: By URN, what ``check`` found of drained nodes, which ``diff`` completes from the state, and its record
             in the preview file, if any.
         hidden: By URN, the inputs that ``check`` removed, so that no state has them.
+        adopts: By URN, the running migration that ``check`` found, and that ``create`` adopts.
 
     """
 
@@ -54,6 +56,7 @@ class Session:
         self.unplanned: dict[str, str] = {}
         self.hidden: dict[str, Mapping[str, Any]] = {}
         self.previews: dict[str, tuple[PreviewRecord | None, DrainedNodes]] = {}
+        self.adopts: dict[str, UnansweredStart] = {}
         self._config: dict[str, str] = {}
         self._clients: dict[str | None, OceanClient] = {}
         self._readers: dict[str, KubernetesReader] = {}

@@ -60,7 +60,7 @@ def check_stack_config() -> None:
 def approved_plan_for(resource_name: str) -> str | None:
     """Return the plan digest that the stack config approves for a resource; None when it approves none.
 
-    Once the program has declared its migrations, a warning names what the stack config approves and none of them is.
+    Once the program's code has run, a warning names what the stack config approves and no migration is so far.
 
     Raises:
         SettingsError: ``ocean-migration:approvedPlan`` is not an object of digests by resource name.
@@ -97,7 +97,9 @@ def _report_unused_approvals(approved: Mapping[str, object], declared: set[str])
     for name in sorted(approved.keys() - declared):
         nearest = nearest_name(name, declared)
         hint = f"did you mean `{nearest}`?" if nearest else f"migrations: {list_some(sorted(declared))}"
-        pulumi.log.warn(f"`{_APPROVED_PLAN}.{name}` approves nothing: the program has no migration `{name}`; {hint}")
+        # What an `apply` declares is registered later, and in some previews never.
+        nothing = f"`{_APPROVED_PLAN}.{name}` approves nothing so far"
+        pulumi.log.warn(f"{nothing}: the program declares no migration `{name}` outside of `apply`; {hint}")
 
 
 def _refuse_unknown_key(key: str) -> None:

@@ -420,3 +420,22 @@ def test_every_method_raises_only_our_errors() -> None:
             for ask in asks:
                 with pytest.raises(OceanMigrationError):
                     ask(client.within(clock.scope(seconds=0.4)))
+
+
+@pytest.mark.parametrize(
+    "item", [{"Id": "owm-2", "status": "FINISHED"}, {"Id": "owm-1", "oceanId": "o-2", "status": "FINISHED"}]
+)
+def test_the_status_of_another_migration_is_no_answer(item: dict[str, Any]) -> None:
+    """Of another id, or of another cluster: it proves nothing of the one that was asked for."""
+    with serving(http.items(item)) as (_, client), pytest.raises(ResponseError, match="owm-1 is that of another one"):
+        client.get_migration("o-1", "owm-1")
+
+
+def test_what_is_listed_twice_counts_once() -> None:
+    """A migration has ended when all its entries say so; a node that discovery repeats is one."""
+    entries = [{"Id": "owm-1", "state": state} for state in ("FINISHED", "DRAIN_NODES", "FINISHED")]
+    with serving(http.items({"Id": "owm-0", "state": "STOPPED"}, *entries)) as (_, client):
+        found = client.list_migrations("o-1")
+    assert [(each.id, each.state) for each in found] == [("owm-0", "STOPPED"), ("owm-1", "DRAIN_NODES")]
+    with serving(http.items({"instances": [{"instanceId": "i-1"}, {"instanceId": "i-1"}]})) as (_, client):
+        assert client.discover("o-1") == (Candidate(instance_id="i-1"),)

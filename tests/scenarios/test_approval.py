@@ -48,8 +48,11 @@ def test_a_changed_option_starts_nothing(driver: Driver) -> None:
             assert warned(preview, "not the approved plan", text)
             assert failed(scene.up_fails(), "not the approved plan", text)
         scene.declare(**{**APPROVED, "triggers": ["second"]}, approved_plan=digest)
-        assert comment(scene.preview()).exit_code == 4
-        assert failed(scene.up_fails(), "not the approved plan", digest)
+        untold = "Changed since the approval: planned nodes, triggers or stop_when, of which only the present values"
+        judged = comment(scene.preview())
+        assert judged.exit_code == 4
+        assert untold in judged.stdout
+        assert failed(scene.up_fails(), "not the approved plan", digest, untold)
         assert not scene.writes()
         scene.declare(**APPROVED, approved_plan=digest)
         assert comment(scene.preview()).exit_code == 0

@@ -74,7 +74,8 @@ def test_a_killed_create_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
             wait()
             kill(scene, running, victim, held)
         assert driver.resource("web") is None
-        up_again(scene)
+        run = up_again(scene)
+        assert not any("not listed yet" in line for line in run.statuses)
         assert effective_starts(scene.simulator) == [frozenset(scene.asg())]
         assert_settled(scene, scene.asg())
 

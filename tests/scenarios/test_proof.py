@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.moments import BEFORE, kill_unanswered_start
+from tests.scenarios.moments import ANSWERED, BEFORE, UNANSWERED, Moment, kill_unanswered_start
 from tests.scenarios.scene import SPEED, STATUSES, Expression, Scene, failed, said, warned
 from tests.scenarios.support import assert_done, assert_moved_once, eventually
 from tests.scenarios.test_evidence import FOR_EVER, pods_left
@@ -295,6 +295,101 @@ def test_a_killed_follow_up_is_found_although_the_list_lags(driver: Driver) -> N
         running.wait_for_success()
         assert len(scene.writes()) == 2
         assert not pods_left(scene)
+
+
+def follow_late(scene: Scene, *, moment: Moment = UNANSWERED, victim: str = "all") -> Run:
+    """Kill an `up` whose start took effect, and run the next one while the list lags: it must adopt the migration."""
+    scene.control.advance(7200)
+    scene.hold()
+    with moment.hold(scene) as (held, wait):
+        running = scene.driver.start("up")
+        wait()
+        scene.control.clock(speed=2)  # the minute is half of one, for machines that are busy
+        scene.control.quirk("list_lag", "3600s")
+        if victim == "plugin":
+            running.kill_plugin()
+            held.release()
+            running.wait()
+        else:
+            running.kill_all()
+            held.release()
+            scene.driver.cancel()
+    running = scene.driver.start("up")
+    running.wait_until(lambda run: any("a migration that is not listed yet" in line for line in run.statuses))
+    assert running.alive
+    scene.control.quirk("list_lag", "0s")
+    running.wait_until(lambda run: warned(run, "Adopted migration"))
+    scene.control.clock(speed=SPEED)
+    scene.hold(False)
+    return running.wait()
+
+
+@pytest.mark.parametrize(("moment", "victim"), [(UNANSWERED, "plugin"), (UNANSWERED, "all"), (ANSWERED, "all")])
+def test_a_killed_follow_up_of_new_nodes_is_adopted_although_the_list_lags(
+    driver: Driver, moment: Moment, victim: str
+) -> None:
+    """Nothing has changed but a node that has joined, which the migration hides: the next `up` is not `same`."""
+    with Scene(driver) as scene:
+        scene.declare(new_nodes="migrate")
+        scene.up()
+        scene.control.add_node(scene.ocean_id, "web")
+        run = follow_late(scene, moment=moment, victim=victim)
+        assert run.exit_code == 0, run.output
+        first, second = (set(start["instanceIds"]) for start in scene.starts())
+        assert second == {*scene.asg()} - first
+        assert not pods_left(scene)
+        assert_done(driver, scene.asg())
+        scene.up_unchanged()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"nodes": {"asg_names": ["web", "api"]}},
+        {"triggers": ["again"]},
+        {"should_evict_stand_alone_pods": True},
+    ],
+    ids=["selection", "triggers", "flags"],
+)
+def test_a_killed_change_is_adopted_although_the_list_lags(driver: Driver, change: dict[str, Any]) -> None:
+    """In one `up`, without a second start; nothing is green before."""
+    with Scene(driver, nodes=6) as scene:
+        if "should_evict_stand_alone_pods" in change:
+            scene.control.add_pod(scene.ocean_id, scene.asg()[0], name="alone", controller=None)
+        scene.declare()
+        scene.up()
+        if "triggers" in change:
+            for name in scene.asg():
+                scene.control.add_pod(scene.ocean_id, name, name=f"again-{name}")
+        scene.declare(**change)
+        run = follow_late(scene)
+        assert run.exit_code == 0, run.output
+        assert len(scene.writes()) == 2
+        assert not pods_left(scene)
+        assert scene.outputs()["succeeded"] is True
+        scene.up_unchanged()
+
+
+@pytest.mark.parametrize("moment", [UNANSWERED, ANSWERED])
+def test_destroy_stops_what_a_killed_up_had_started_of_other_nodes(driver: Driver, moment: Moment) -> None:
+    """The state of before the kill knows none of them: the journal of starts does."""
+    with Scene(driver, nodes=6) as scene:
+        scene.declare()
+        scene.up()
+        scene.declare(nodes={"asg_names": ["web", "api"]})
+        scene.hold()
+        with moment.hold(scene) as (held, wait):
+            running = driver.start("up")
+            wait()
+            running.kill_all()
+            held.release()
+        driver.cancel()
+        running = driver.start("destroy")
+        eventually(lambda: bool(scene.stops()))
+        scene.hold(False)
+        running.wait_for_success()
+        assert driver.resources() == []
+        assert [each["state"] for each in scene.migrations()] == ["FINISHED", "STOPPED"]
 
 
 def test_many_other_migrations_do_not_hide_an_ended_one(driver: Driver) -> None:

@@ -49,11 +49,9 @@ def word(value: Any) -> str:
 
 
 def count(value: Any) -> int | None:
-    """Return an integer, which the API reference shows both as 6 and as "6"; None when it is anything else."""
-    if isinstance(value, bool):
-        return None
+    """Return a whole number from 0 on, which the API reference shows both as 6 and as "6"; None for anything else."""
     found = number(value)
-    if found is None:
+    if found is None or found < 0 or found != int(found):
         return None
     return value if isinstance(value, int) else int(found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -208,8 +208,8 @@ class MigrationStatus:
             id=decode.required(decode.identity(data), "the id of a migration"),
             ocean_id=decode.text(data.get("oceanId")),
             state=decode.required(data.get("status") or data.get("state"), "the state of a migration"),
-            old_instances=tuple(map(MigrationInstance.from_api, decode.items(data, "oldInstances"))),
-            new_instances=tuple(map(MigrationInstance.from_api, decode.items(data, "newInstances"))),
+            old_instances=_read_instances(data, "oldInstances"),
+            new_instances=_read_instances(data, "newInstances"),
             unscheduled_pods=decode.ids(data.get("unscheduledPodIds")),
             new_unscheduled_pods=decode.ids(data.get("newUnscheduledPodIds")),
             should_terminate_drained_nodes=decode.flag(flags.get("shouldTerminateDrainedNodes")),
@@ -237,6 +237,16 @@ class MigrationStatus:
     def instance_ids(self) -> frozenset[str]:
         """Instance ids of the old nodes."""
         return frozenset(instance.instance_id for instance in self.old_instances)
+
+
+def _read_instances(data: dict[str, Any], key: str) -> tuple[MigrationInstance, ...]:
+    """Read the instances of a status, each once; of one with several entries that differ the pods are not known."""
+    found: dict[str, MigrationInstance] = {}
+    for instance in map(MigrationInstance.from_api, decode.items(data, key)):
+        before = found.setdefault(instance.instance_id, instance)
+        if before != instance:
+            found[instance.instance_id] = replace(before, running_pods=None)
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

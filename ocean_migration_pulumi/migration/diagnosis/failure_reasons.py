@@ -183,7 +183,11 @@ def make_failure_output(error: Exception, remedy: str = "") -> dict[str, str]:
 
 def describe_interruption(state: ResourceState) -> str:
     """Return the state of the latest migration, and what to do, after a run that was cut short."""
-    latest = state.latest
+    latest, start = state.latest, state.unanswered
+    if latest is None and start is not None and start.migration_id is not None:
+        return f"migration {start.migration_id} continues in Ocean. {_HINTS.waits}"
+    if latest is None and start is not None:
+        return f"a migration may have started. {_HINTS.looks}"
     if latest is None:
         return f"nothing was started; {_HINTS.again}"
     if not latest.ended:

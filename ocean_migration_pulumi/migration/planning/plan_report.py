@@ -204,17 +204,32 @@ def _report_approval(
     digest = plan_digest(planned, spec)
     if not digest or (spec.approved_plan is None and not spec.require_approval):
         return []
-    if is_outdated(planned, spec):
-        # Whether something resumes that it covers is in the state, which a preview does not have.
-        fields = {"digest": digest, "approved": spec.approved_plan}
-        return [Diagnostic.warning(Code.APPROVAL_OUTDATED, **fields)]
+    # Whether something resumes that it covers is in the state, which a preview does not have.
+    if outdated := report_outdated(planned, spec, Severity.WARNING):
+        return [outdated]
     # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded, once
     # it has recorded anything.
     recorded_may_match = old is not None and spec.approved_plan is not None and not has_all_vngs(planned)
     if not starts or recorded_may_match or is_approved(planned, spec):
         return []
     last = old or MigrationSpec()
-    return [compare_with_approved(planned, spec, old_planned=last.planned_nodes, old_triggers=last.triggers)]
+    return [
+        compare_with_approved(
+            planned,
+            spec,
+            old_planned=last.planned_nodes,
+            old_triggers=last.triggers,
+            old_stop_when=last.stop_when,
+        )
+    ]
+
+
+def report_outdated(planned: Mapping[str, str], spec: MigrationSpec, severity: Severity) -> Diagnostic | None:
+    """Return that ``approved_plan`` can approve no plan any more, and the digest to approve; None when it can."""
+    if not is_outdated(planned, spec):
+        return None
+    fields = {"digest": plan_digest(planned, spec), "approved": spec.approved_plan}
+    return Diagnostic(code=Code.APPROVAL_OUTDATED, severity=severity, fields=fields)
 
 
 def covers_resume(
@@ -241,12 +256,15 @@ def compare_with_approved(
     *,
     old_planned: Mapping[str, str] | None = None,
     old_triggers: Sequence[Any] = (),
+    old_stop_when: StopConditions | None = None,
 ) -> Diagnostic:
     """Return how a plan differs from the approved one: both digests, today's nodes, and what changed if it is known.
 
     See ``find_changes`` for the arguments.
     """
-    changes = find_changes(planned, spec, old_planned=old_planned, old_triggers=old_triggers)
+    changes = find_changes(
+        planned, spec, old_planned=old_planned, old_triggers=old_triggers, old_stop_when=old_stop_when
+    )
     nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)
     return Diagnostic.error(
         Code.PLAN_NOT_APPROVED,

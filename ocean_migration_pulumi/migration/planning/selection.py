@@ -50,8 +50,8 @@ def plan_selection(
     if not preview.planned and spec.when_no_nodes == "fail" and not _has_plan(spec, old):
         excuse: list[Diagnostic] | None = found
         if selects_missing_vngs_alone(spec, snapshot):
-            excuse = None
-        elif not found:
+            return PlanPreview(problems=(refuse_empty_selection(spec, snapshot),))
+        if not found:
             excuse = find_excuse(api, claims, scope, spec, snapshot)
         if excuse is None:
             return PlanPreview(

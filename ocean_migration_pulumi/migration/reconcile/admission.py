@@ -20,7 +20,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
-from ocean_migration_pulumi.migration.planning.plan_report import compare_with_approved, covers_resume
+from ocean_migration_pulumi.migration.planning.plan_report import compare_with_approved, covers_resume, report_outdated
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_line
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
@@ -104,7 +104,10 @@ def ensure_approved(context: ReconcileContext, work: Collection[str]) -> None:
     planned = complete_entries(reviewed, {name: context.offered[name] for name in work if name in context.offered}, {})
     if is_approved(planned, spec) or covers_resume(reviewed, spec, state.latest, work):
         return
-    difference = compare_with_approved(planned, spec, old_planned=reviewed, old_triggers=state.triggers)
+    before = context.planned_before or reviewed
+    difference = report_outdated(planned, spec, Severity.ERROR) or compare_with_approved(
+        planned, spec, old_planned=before, old_triggers=state.triggers
+    )
     raise PlanError(render(difference, context.vocabulary), (difference,))
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, MigrationNotFoundError
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    InterruptedWaitError,
+    MigrationNotFoundError,
+    OceanMigrationError,
+)
 from ocean_migration_pulumi.migration.planning.plan_report import report_adoption
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter, watch_list
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import has_same_flags
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.state.migration_record import (
@@ -55,7 +64,10 @@ def is_ours(context: ReconcileContext, status: MigrationStatus) -> bool:
 
 def record_migration(context: ReconcileContext, migration: MigrationRecord) -> None:
     """Record a migration of ours, and that the present selector and triggers have been acted upon."""
-    context.state.add(migration)
+    state = context.state
+    state.add(migration)
+    if state.unanswered is not None and state.unanswered.migration_id == migration.id:
+        state.unanswered = None
     context.mark_acted_upon()
     context.claims.take_over(context.owner, migration.id)
 
@@ -101,8 +113,8 @@ def find_unrecorded(context: ReconcileContext, *, fresh: bool = True) -> list[Mi
 def find_left_by_killed_run(context: ReconcileContext) -> Diagnostic | None:
     """Look for migrations of ours that the state does not know: their run was killed, or an older state restored.
 
-    One that has ended has nothing to tell of nodes that are migrated or gone for good. It may be another user's, which
-    held the nodes at the same time.
+    One that has ended has nothing to tell of nodes that are migrated, gone or manual: only other inputs ask for those
+    again, which are a difference by themselves. It may be another user's, which held the nodes at the same time.
 
     Returns:
         The announcement that `pulumi up` adopts the latest one; None when there is none.
@@ -112,7 +124,10 @@ def find_left_by_killed_run(context: ReconcileContext) -> Diagnostic | None:
     if context.spec.planned_nodes is not None:
         state.planned = dict(context.spec.planned_nodes)
     claims.plan(context.owner, state.planned)
-    final = (state.migrated - state.unverified) | state.gone
+    for migration in find_running_again(context):
+        whole = migration.origin != ADOPTED_PART
+        return report_adoption(migration.id, migration.instance_ids, pending=True, ended=False, whole=whole)
+    final = (state.migrated - state.unverified) | state.gone | state.manual
     unrecorded = find_unrecorded(context, fresh=False)
     found = [status for status in unrecorded if not (status.is_terminal and status.instance_ids <= final)]
     if not found:
@@ -124,6 +139,22 @@ def find_left_by_killed_run(context: ReconcileContext) -> Diagnostic | None:
         ended=found[-1].is_terminal,
         whole=found[-1].instance_ids <= state.planned.keys(),
     )
+
+
+def find_running_again(context: ReconcileContext) -> list[MigrationRecord]:
+    """Return the migrations in the state that had ended, and that run by what the list and their status say now."""
+    cache, api, scope = context.claims.cache, context.api, context.scope
+    ended = {
+        migration.id: migration for migration in context.state.migrations if migration.ended and not migration.lost
+    }
+    found = []
+    if ended:
+        with suppress(OceanMigrationError):  # their ends were confirmed: what cannot be asked now changes nothing
+            for summary in cache.migrations(api, scope):
+                is_listed = summary.id in ended and not summary.is_terminal
+                if is_listed and not cache.status(api, scope, summary.id, fresh=True).is_terminal:
+                    found.append(ended[summary.id])
+    return found
 
 
 def describe_adopted(migration: MigrationRecord) -> Diagnostic:
@@ -164,13 +195,18 @@ def await_unlisted(context: ReconcileContext) -> bool:
 
 
 def find_unanswered_start(context: ReconcileContext) -> None:
-    """Look for a start whose answer was lost in an earlier run, and adopt its migration; it is settled either way.
+    """Look for a start whose answer an earlier run has lost or not saved, and adopt its migration; it is settled.
 
     The service may list it late: only a minute after the start its absence means that it had no effect.
     """
     lost = context.state.unanswered
     if lost is None:
         return
+    if lost.is_recalled:
+        for status in find_unrecorded(context):
+            if lost.has_started(status):
+                _note_found(context, lost, status.id)  # it is adopted as any other that the state does not know
+                return
     waiter = _waiter_for_lost(context, lost, context.scope, outage=0.0)
     started_at = parse_time(lost.at)
 
@@ -179,16 +215,27 @@ def find_unanswered_start(context: ReconcileContext) -> None:
         return found is not None or max(age, waiter.elapsed) >= LOST_SEARCH
 
     found = waiter.until(is_over)
-    context.state.unanswered = None
-    if found is None:
-        context.reporter.info("the start that got no response had no effect")
+    if found is None or (lost.is_recalled and found.is_terminal):
+        # What a killed run had started, and has ended with other nodes than those of the plan, is nobody's work now.
+        context.state.unanswered = None
+        context.note_start(None)
+        if found is None:
+            context.reporter.info("the start that got no response had no effect")
         return
+    _note_found(context, lost, found.id)
     # The inputs may have changed since: only what the service echoes is known of it.
     migration = adopt(context, found)
-    migration.origin = STARTED
-    line = f"migration {migration.id} had started, although its response was lost"
-    context.reporter.info(line)
-    emit(context, EventKind.STARTED, migration, line, status=found)
+    migration.origin = ADOPTED if lost.is_recalled else STARTED
+    announce_adopted(context, migration)
+    emit(context, EventKind.STARTED, migration, render(describe_adopted(migration)), status=found)
+    if migration.ended:
+        migration.status = MigrationState.STARTING  # until its end is confirmed it is waited for
+
+
+def _note_found(context: ReconcileContext, start: UnansweredStart, migration_id: str) -> None:
+    """Note the migration of a start: should the run end before it is recorded, the next one knows its id."""
+    context.state.unanswered = replace(start, migration_id=migration_id)
+    context.note_start(context.state.unanswered)
 
 
 def search_lost_start(context: ReconcileContext, lost: UnansweredStart) -> MigrationStatus | None:
@@ -215,30 +262,49 @@ def _waiter_for_lost(
 
 def _find_lost(context: ReconcileContext, lost: UnansweredStart) -> MigrationStatus | None:
     """Return the migration that was not listed before and holds exactly the nodes that were asked for."""
-    asked = frozenset(lost.instance_ids)
+    known = {migration.id for migration in context.state.migrations} | context.claimed_by_other_calls
+    if lost.migration_id is not None and lost.migration_id not in known:
+        with suppress(MigrationNotFoundError):  # the list may not have it yet
+            status = context.fetch_status(lost.migration_id)
+            return status if lost.has_started(status) else None
     for summary in context.claims.cache.migrations(context.api, context.scope, fresh=True):
-        if summary.id in lost.listed or context.claims.holder(summary.id) not in {None, context.owner}:
+        if summary.id in known | {*lost.listed} or context.claims.holder(summary.id) not in {None, context.owner}:
             continue
         try:
             status = context.fetch_status(summary.id)
         except MigrationNotFoundError:
             continue  # the list has it: the next look asks again
-        if status.instance_ids == asked:
+        if lost.has_started(status):
             return status
     return None
+
+
+def is_unlisted(api: OceanApi, claims: ClusterClaims, scope: CancelScope, start: UnansweredStart) -> bool:
+    """Tell whether the list may not have the migration of a start yet: it lags for a minute at most.
+
+    Raises:
+        OceanMigrationError: The service cannot be asked.
+        OperationCancelled: Whoever asked for the operation wants it no more.
+    """
+    at = parse_time(start.at)
+    if at is None or (api.server_now() - at).total_seconds() >= LOST_SEARCH:
+        return False
+    return not any(start.has_started(status) for status in claims.cache.recent(api, scope))
 
 
 def catch_up_recorded(context: ReconcileContext) -> None:
     """Bring the migrations in the state up to date: running and lost ones, and ended ones that leave a node unproven.
 
+    So are ended ones that run again.
+
     One answer that a migration does not exist, or has ended, concludes nothing: its record stays as it was.
     """
     state = context.state
-    lost = {migration.id for migration in state.lost_migrations}
+    asked = {migration.id for migration in (*state.lost_migrations, *find_running_again(context))}
     unproven = state.remaining | state.unverified
     found: list[tuple[MigrationRecord, MigrationStatus]] = []
     for migration in state.migrations:
-        if migration.ended and migration.id not in lost and unproven.isdisjoint(migration.instance_ids):
+        if migration.ended and migration.id not in asked and unproven.isdisjoint(migration.instance_ids):
             continue
         try:
             status = context.fetch_status(migration.id)
@@ -250,7 +316,7 @@ def catch_up_recorded(context: ReconcileContext) -> None:
                 context.reporter.warning(render(denied))
             continue
         if migration.lost:
-            context.reporter.info(f"migration {migration.id}, which was lost, is listed again")
+            context.reporter.info(f"migration {migration.id}, which was lost, has a status again")
             migration.lost = False
         elif status.state == migration.status and migration.ended:
             context.note_end(status, migration)
@@ -274,16 +340,16 @@ def catch_up_recorded(context: ReconcileContext) -> None:
 def catch_up(context: ReconcileContext) -> None:
     """Bring the migrations in the state up to date, and adopt those that a killed run had started."""
     catch_up_recorded(context)
-    unrecorded = find_unrecorded(context)
-    confirmed = context.confirm_ends(unrecorded)
-    for status in unrecorded:
-        migration = adopt(context, status)
+    adopted = [(status, adopt(context, status)) for status in find_unrecorded(context)]
+    for status, migration in adopted:
         announce_adopted(context, migration)
+        if status.is_terminal:
+            migration.status = MigrationState.STARTING  # until its end is confirmed it is waited for
+    confirmed = context.confirm_ends(status for status, _ in adopted)
+    for status, migration in adopted:
         if status.id in confirmed:
             _settle_unseen(context, migration, confirmed[status.id], by_others=not context.creating)
-        elif status.is_terminal:
-            migration.status = MigrationState.STARTING  # until its end is confirmed it is waited for
-        else:
+        elif not status.is_terminal:
             context.reporter.warning(f"unknown whether {migration.id} deletes pods that PodDisruptionBudgets protect")
     context.update_outcomes()
 

@@ -40,7 +40,7 @@ from ocean_migration_pulumi.migration.state.evidence import (
     verify_nodes,
 )
 from ocean_migration_pulumi.migration.state.hints import Hints
-from ocean_migration_pulumi.migration.state.migration_record import BRAKE, MigrationRecord
+from ocean_migration_pulumi.migration.state.migration_record import BRAKE, MigrationRecord, UnansweredStart
 from ocean_migration_pulumi.migration.state.progress import Progress, percentage_of
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
@@ -66,6 +66,8 @@ class ReconcileContext:
     """Takes the lines for whoever watches."""
     events: EventSink = discard_event
     """Takes the events for those who do not watch."""
+    note_start: Callable[[UnansweredStart | None], None] = lambda start: None
+    """Keeps the last start where a killed run does not lose it; None when it had no effect."""
     owner: str
     """The resource's URN, or another name by which this process knows it."""
     spec: MigrationSpec
@@ -106,6 +108,8 @@ class ReconcileContext:
     """The migrations that another call for the same resource has started or adopted."""
     reviewed: dict[str, str] = field(default_factory=dict)
     """The plan as it was before its nodes began to move: an approval is of that."""
+    planned_before: dict[str, str] = field(default_factory=dict)
+    """The planned nodes of the last run, which may be what was approved; empty when they are today's."""
 
     @property
     def ocean_id(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, timedelta
 from typing import Final
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
-from ocean_migration_pulumi.errors import DeadlineError, PlanError
+from ocean_migration_pulumi.errors import DeadlineError, OceanMigrationError, PlanError
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.empty_selection import may_nodes_be_hidden
@@ -17,7 +19,7 @@ from ocean_migration_pulumi.migration.planning.selection import plan_nodes, plan
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile.adoption import catch_up
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter, watch_list
+from ocean_migration_pulumi.migration.reconcile.waiter import NEW, PollPolicy, Waiter, watch_list
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, PlanPreview, take_snapshot
@@ -26,8 +28,6 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Severity, Unplanned
 
 NEW_CLUSTER: Final = 900.0
 """Seconds that a new cluster's controller may take to report."""
-
-_LINE: Final = "no node to migrate: looking for a migration that is not listed yet"
 
 _Candidates = frozenset[tuple[str, str | None]]
 
@@ -76,10 +76,12 @@ def preview_when_listed(
     scope: CancelScope,
     reporter: Reporter,
     policy: PollPolicy,
+    is_awaited: Callable[[], bool] = lambda: False,
 ) -> PlanPreview:
     """Preview, and again for a minute while nothing matches that a migration may hold which is not listed yet.
 
-    A killed run may have started one: without this wait the next run would say that its nodes do not exist.
+    A killed run may have started one: without this wait the next run would say that its nodes do not exist, or leave
+    them out of the plan.
 
     Args:
         preview: Plans afresh.
@@ -88,14 +90,24 @@ def preview_when_listed(
         scope: The bounds of the operation.
         reporter: Takes the live line.
         policy: How to poll.
+        is_awaited: Tells whether the list does not have a migration that a killed run is known to have started.
 
     Raises:
         OperationCancelled: Whoever asked for the operation wants it no more.
         OceanMigrationError: What ``preview`` raises.
     """
+
+    def may_be_late(found: PlanPreview) -> bool:
+        if found.may_be_held:
+            return True
+        with suppress(OceanMigrationError):  # the preview says what cannot be asked
+            return is_awaited()
+        return False
+
     found = preview()
-    if not found.may_be_held:
+    if not may_be_late(found):
         return found
+    why = "; ".join(str(problem) for problem in found.problems) or "a killed run has sent a start"
 
     def preview_again() -> PlanPreview:
         claims.cache.changed()
@@ -103,12 +115,12 @@ def preview_when_listed(
 
     return watch_list(
         preview_again,
-        lambda found: not found.may_be_held,
+        lambda found: not may_be_late(found),
         now=api.server_now,
         scope=scope,
         reporter=reporter,
         policy=policy,
-        line=_LINE,
+        line=_describe_watch(why, api),
     )
 
 
@@ -124,7 +136,8 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
     """
     api, claims, scope, spec = context.api, context.claims, context.scope, context.spec
     snapshot = take_snapshot(api, claims, scope, spec, context.sources)
-    if not may_nodes_be_hidden(snapshot):
+    is_listed = bool(context.state.planned) and context.state.planned.keys() <= snapshot.active
+    if is_listed or not may_nodes_be_hidden(snapshot):
         return
     ended = {status.id for status in snapshot.recent if status.is_terminal}
     sources = context.sources if spec.nodes.label_selectors else DataSources()
@@ -144,7 +157,7 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
         scope=scope,
         reporter=context.reporter,
         policy=context.poll_policy,
-        line=_LINE,
+        line=_describe_watch("no node to migrate", api),
     )
     if hidden:
         if not context.creating:
@@ -156,6 +169,11 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
             f"{context.hints.again}"
         )
         raise PlanError(msg)
+
+
+def _describe_watch(why: str, api: OceanApi) -> str:
+    until = (api.server_now() + timedelta(seconds=NEW)).astimezone(UTC)
+    return f"{why}; looking until {until:%H:%M:%S} UTC for a migration that is not listed yet"
 
 
 def _await_controller(context: ReconcileContext) -> None:

@@ -75,7 +75,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     turned_on = _is_evict_turned_on(state, spec)
     if spec.planned_nodes is not None:
         context.reviewed = restore_reviewed_entries(spec.planned_nodes, state.planned)
-        state.planned = dict(spec.planned_nodes)
+        context.planned_before, state.planned = state.planned, dict(spec.planned_nodes)
     elif context.creating:
         plan_now(context)
     context.claims.plan(context.owner, state.planned)
@@ -99,7 +99,8 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     work = _collect_work(context, again=triggered, manual=turned_on)
     if not work and selects_otherwise:
         ensure_nothing_is_hidden(context)
-    if not work and (triggered or find_hidden(context)) and await_unlisted(context):
+    asks_again_for_done = triggered or (turned_on and bool(state.manual))
+    if not work and (asks_again_for_done or find_hidden(context)) and await_unlisted(context):
         catch_up(context)
         _resume(context)
         work = _collect_work(context, again=False, manual=turned_on)

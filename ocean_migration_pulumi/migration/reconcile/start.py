@@ -151,10 +151,14 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
         listed=sorted(before), instance_ids=sorted(work), at=format_time(context.now())
     )
     context.reporter.info(f"starting a migration of {count_noun(len(work), 'node')}")
+    context.note_start(lost)
     try:
         # A rate limit may hold the POST up until it is too late.
         api = context.api.within(replace(context.scope, guard=partial(ensure_start_time, context)))
         migration_id = api.create_migration(context.ocean_id, sorted(work), **asdict(context.spec.options))
+        if migration_id in before:
+            msg = f"it names {migration_id}, which was listed before"
+            raise AnswerLostError(msg)
     except AnswerLostError as error:
         cache.changed()
         cause = error.__cause__ or error
@@ -166,9 +170,10 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
                 f"no such migration is listed yet: it may have started. {context.hints.looks}."
             )
             raise MigrationError(msg) from error
-        return _record_start(context, found.id, lost.instance_ids, passed_checks, status=found)
+        return _record_start(context, found.id, lost, passed_checks, status=found)
     except RequestRejectedError as error:
         state.unanswered = None
+        context.note_start(None)
         cache.changed()
         if any(not status.is_terminal for status in cache.running(context.api, context.scope, fresh=True)):
             return None
@@ -180,23 +185,25 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
     except (OceanMigrationError, OperationCancelled):
         # A start that may have had its effect raises AnswerLostError, whatever ended it.
         state.unanswered = None
+        context.note_start(None)
         raise
     finally:
         cache.changed()
-    return _record_start(context, migration_id, lost.instance_ids, passed_checks)
+    return _record_start(context, migration_id, lost, passed_checks)
 
 
 def _record_start(
     context: ReconcileContext,
     migration_id: str,
-    instance_ids: list[str],
+    start: UnansweredStart,
     passed_checks: list[str] | None,
     *,
     status: MigrationStatus | None = None,
 ) -> MigrationRecord:
+    context.note_start(replace(start, migration_id=migration_id))
     migration = MigrationRecord(
         id=migration_id,
-        instance_ids=instance_ids,
+        instance_ids=start.instance_ids,
         triggers_digest=context.spec.triggers_digest,
         passed_checks=passed_checks,
         **asdict(context.spec.options),
@@ -207,7 +214,7 @@ def _record_start(
     if status is not None:
         migration.update(status)
     record_migration(context, migration)
-    line = f"migration {migration_id} of {count_noun(len(instance_ids), 'node')} has started"
+    line = f"migration {migration_id} of {count_noun(len(start.instance_ids), 'node')} has started"
     context.reporter.info(line)
     emit(context, EventKind.STARTED, migration, line, status=status)
     return migration

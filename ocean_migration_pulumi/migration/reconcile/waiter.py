@@ -277,8 +277,8 @@ class MigrationWaiter(Waiter[MigrationStatus]):
 
     With ``listed``, one answer that the migration does not exist concludes nothing: status and list are asked on until
     either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break. A
-    terminal state counts only when the next status and the list agree, or the list has not had the migration for a
-    minute: until then the migration runs.
+    terminal state counts only when the next status and the list agree: until then the migration runs. When the list
+    has denied the migration of a terminal status for a minute, MigrationNotFoundError is raised, too.
 
     Args:
         refresh: Reads the migration's status afresh.
@@ -340,8 +340,9 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             summary = self._listed.find()
             if summary is None:
                 self._unlisted = self._count_denial(self._unlisted, self._listed)
-                if self._unlisted.is_lost:
-                    return True  # a list that lags would have it by now: this one keeps no old migrations
+                if self._unlisted.is_lost:  # a list that lags would have it by now
+                    msg = f"the list of migrations does not have {answer.id}, whose status is {answer.state}"
+                    raise MigrationNotFoundError(msg, status=200)
             else:
                 self._unlisted = None
                 if summary.state == answer.state:
@@ -358,6 +359,8 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         if self._listed is None:
             super()._bear_denial(error)
             return
+        if self._unlisted is not None and self._unlisted.is_lost:
+            raise error
         asked_at = self._scope.clock()
         if self._listed.find() is not None:
             self._denial = None

@@ -98,6 +98,7 @@ def find_changes(
     *,
     old_planned: Mapping[str, str] | None = None,
     old_triggers: Sequence[Any] = (),
+    old_stop_when: StopConditions | None = None,
 ) -> tuple[PlanChange, ...]:
     """Return what changed since the plan was approved, by recomputing the digest with other values of the inputs.
 
@@ -106,6 +107,7 @@ def find_changes(
         spec: The inputs, with the digest that was approved.
         old_planned: The planned nodes in the state; None when there are none.
         old_triggers: The triggers in the state.
+        old_stop_when: The ``stop_when`` in the state; None for none.
 
     Returns:
         The changes; none when no combination of values has the approved digest.
@@ -116,7 +118,8 @@ def find_changes(
     now = {name: _reviewed_value(spec, name) for name in REVIEWED}
     values: dict[str, Sequence[Any]] = {name: INPUT_DECLARATIONS[name].type.values for name in REVIEWED}
     values[_TRIGGERS] = list(dict.fromkeys([now[_TRIGGERS], hash_value(tuple(old_triggers)), hash_value(())]))
-    values[_STOP_WHEN] = list(dict.fromkeys([now[_STOP_WHEN], *values[_STOP_WHEN], _BRAKE_OF_THE_COMPONENT]))
+    stop_conditions = [now[_STOP_WHEN], old_stop_when, *values[_STOP_WHEN], _BRAKE_OF_THE_COMPONENT]
+    values[_STOP_WHEN] = list(dict.fromkeys(stop_conditions))
     # All combinations would take seconds. Inputs that the digest covers unless default are tried as they are and as
     # they are by default with all values of the others, and with all their values with the others as they are.
     fixed = {name: [now[name]] for name in REVIEWED}

@@ -125,7 +125,10 @@ _FIELDS: Final = tuple(MigrationRecord.__dataclass_fields__)
 
 @dataclass(slots=True, kw_only=True)
 class UnansweredStart:
-    """A start whose answer was lost, and whose migration was not found yet: it is looked for before any other start."""
+    """A start of which no state has the migration yet: its answer was lost, or its run was killed.
+
+    It is looked for before any other start.
+    """
 
     listed: list[str]
     """The ids of the migrations that were listed before the start."""
@@ -133,7 +136,35 @@ class UnansweredStart:
     """The nodes that the start asked for."""
     at: str | None = None
     """The service's time of the start; None when unknown."""
+    migration_id: str | None = None
+    """The id in the answer, when a run got it that was killed before its state was saved; None when unknown."""
+    is_recalled: bool = False
+    """Whether no state has it, but the journal of starts; no output."""
+
+    def has_started(self, status: MigrationStatus) -> bool:
+        """Tell whether a migration is that of this start: it was not listed before, and holds exactly its nodes."""
+        is_of_nodes = status.instance_ids == frozenset(self.instance_ids)
+        if self.migration_id is not None:
+            # A status may lack the entries of its nodes; ids may come again where a service begins anew.
+            return status.id == self.migration_id and (is_of_nodes or not status.instance_ids)
+        return status.id not in self.listed and is_of_nodes
 
     def to_output(self) -> dict[str, Any]:
         """Return the output ``unanswered_start``."""
-        return {"listed": self.listed, "instance_ids": self.instance_ids} | ({"at": self.at} if self.at else {})
+        known = {"at": self.at, "migration_id": self.migration_id}
+        return {"listed": self.listed, "instance_ids": self.instance_ids} | {
+            name: value for name, value in known.items() if value
+        }
+
+    @classmethod
+    def from_output(cls, output: object) -> UnansweredStart | None:
+        """Read the output back; None for anything else."""
+        if not isinstance(output, Mapping):
+            return None
+        at, migration_id = output.get("at"), output.get("migration_id")
+        return cls(
+            listed=to_texts(output.get("listed")),
+            instance_ids=to_texts(output.get("instance_ids")),
+            at=at if isinstance(at, str) and at else None,
+            migration_id=migration_id if isinstance(migration_id, str) and migration_id else None,
+        )

@@ -272,7 +272,6 @@ class ResourceState:
         Version 0.1 took a node that discovery did not return after a stop, a failure or a loss as migrated. Such nodes
         remain, so that the next run judges them; those of finished migrations stay migrated.
         """
-        unanswered = outputs.get("unanswered_start")
         nodes = outputs.get("nodes")
         health = outputs.get("workload_health")
         triggers = outputs.get("triggers")
@@ -300,13 +299,7 @@ class ResourceState:
             unscheduled=to_texts(outputs.get("unscheduled_pods")),
             failure=_strings(outputs.get("failure")),
             timeline=[dict(entry) for entry in _mappings(outputs.get("timeline"))],
-            unanswered=UnansweredStart(
-                listed=to_texts(unanswered.get("listed")),
-                instance_ids=to_texts(unanswered.get("instance_ids")),
-                at=_text(unanswered.get("at")),
-            )
-            if isinstance(unanswered, Mapping)
-            else None,
+            unanswered=UnansweredStart.from_output(outputs.get("unanswered_start")),
             progress=float(progress) if isinstance(progress, (int, float)) else 0.0,
             soaked_until=_text(outputs.get("soaked_until")),
             effective_account_id=_text(outputs.get("effective_account_id")),

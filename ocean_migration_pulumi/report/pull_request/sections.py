@@ -14,6 +14,7 @@ from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.planning.text.plan_text import describe_changes, describe_market
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.input_readers import SHORTEST_DIGEST
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, count_moved, parse_planned
 from ocean_migration_pulumi.migration.spec.stop_conditions import read_stop_conditions
 from ocean_migration_pulumi.migration.spec.vocabulary import write_approval_command
@@ -293,7 +294,7 @@ def _approval(assessment: Assessment) -> list[Part]:
     state = f"**A different plan is approved**, {code(str(approved))}." if known else "**Not approved.**"
     # The digest is in the opening, too: without room for the command the state is enough.
     part = partial(Part, between="\n\n", weight=Weight.APPROVAL, short=state)
-    if assessment.changes:
+    if known and len(str(approved)) >= SHORTEST_DIGEST:
         # Names and values of inputs, which need no escape.
         changes = describe_changes([change.to_json() for change in assessment.changes])
         state += f" Changed since the approval: {changes}."

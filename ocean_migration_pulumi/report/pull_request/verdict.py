@@ -156,6 +156,7 @@ def assess_migration(migration: PreviewedMigration) -> Assessment:
             spec,
             old_planned=migration.old_planned,
             old_triggers=ResourceState.from_outputs(migration.old_outputs).triggers,
+            old_stop_when=read_spec(migration.old_outputs)[0].stop_when,
         )
     refusals = _refusals(migration, approval, unmoved if waiting else [])
     issues = _count_issues(migration)

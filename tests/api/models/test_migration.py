@@ -134,12 +134,25 @@ def test_virtual_node_group_of_a_candidate(sent: str | None, read: str | None) -
         (True, None),
         (float("inf"), None),
         ("9" * 999, None),
+        (-1, None),
+        ("-3", None),
+        (0.4, None),
+        ("0.9", None),
     ],
     ids=repr,
 )
 def test_running_pods_are_a_number_or_text(sent: Any, read: int | None) -> None:
     """The API reference types a number and shows a text."""
     assert Candidate.from_api({"instanceId": "i-1", "runningPods": sent}).running_pods == read
+
+
+def test_a_node_with_two_entries_counts_once() -> None:
+    """When they differ nobody knows its pods: the one without any proves nothing."""
+    none, some = {"instanceId": "i-1", "runningPods": 0}, {"instanceId": "i-1", "runningPods": 3}
+    for entries, pods in (([none, none], 0), ([none, some], None), ([some, none], None), ([some, none, some], None)):
+        status = MigrationStatus.from_api({"Id": "owm-1", "status": "FINISHED", "oldInstances": entries})
+        (found,) = status.old_instances
+        assert found.running_pods == pods
 
 
 def test_candidate_outside_of_any_group() -> None:

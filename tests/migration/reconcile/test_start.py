@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.errors import (
     ClusterBusyError,
     DeadlineError,
@@ -17,7 +19,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
-from ocean_migration_pulumi.migration.state.migration_record import STARTED
+from ocean_migration_pulumi.migration.state.migration_record import STARTED, UnansweredStart
 from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
 from tests.migration.stage import Stage
 from tests.support.timing import PATIENCE
@@ -130,7 +132,7 @@ def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -
     assert len(stage.requests("POST")) == 1
     assert [(run.origin, run.status) for run in again.state.migrations] == [(STARTED, "FINISHED")]
     assert again.state.unanswered is None
-    assert any("had started, although its response was lost" in line for line in again.reporter.infos)
+    assert any(line.startswith("Adopted migration owm-") for line in again.reporter.warnings)
 
 
 def test_lost_start_is_found_with_the_flags_it_was_made_with(stage: Stage) -> None:
@@ -317,3 +319,48 @@ def test_migration_that_another_resource_of_this_process_plans_is_not_adopted(st
     assert not any("adopted" in line for line in context.reporter.infos)
     assert stage.asked_for()[0] == stage.ids("web")
     assert not set(stage.asked_for()[0]) & set(stage.asked_for()[1])
+
+
+def recalled(stage: Stage, nodes: list[str], **more: Any) -> UnansweredStart:
+    """Return a start that the journal has and no state."""
+    at = format_time(stage.client.server_now())
+    return UnansweredStart(listed=[], instance_ids=nodes, at=at, is_recalled=True, **more)
+
+
+@pytest.mark.parametrize("case", ["stopped", "denied", "other nodes", "known"])
+def test_an_entry_of_the_journal_that_is_outdated_harms_no_run(stage: Stage, case: str) -> None:
+    """Its migration was stopped elsewhere, is of a service that began anew, or has long been in the state."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    api = stage.ids("api")
+    other = stage.control.start_foreign_migration(stage.ocean_id, api)
+    if case in {"stopped", "denied"}:
+        stage.control.stop_foreign(stage.ocean_id, other)
+    stage.control.advance(7200)
+    context = stage.context(planned)
+    nodes, migration_id = (stage.ids("web"), other) if case == "other nodes" else (api, other)
+    start = recalled(stage, nodes, migration_id="owm-denied" if case == "denied" else migration_id)
+    if case == "known":
+        context = stage.context(planned, stage.up(planned).state)
+        (migration,) = context.state.migrations
+        start = recalled(stage, migration.instance_ids)
+    context.state.unanswered = start
+    kept: list[Any] = []
+    context.note_start = kept.append
+    reconcile.reconcile(context)
+    assert context.state.succeeded
+    assert context.state.unanswered is None
+    assert None in kept
+    assert stage.asked_for() == [stage.ids("web")]
+    assert other not in {migration.id for migration in context.state.migrations}
+
+
+def test_a_migration_of_the_journal_is_ours_whatever_it_holds(stage: Stage) -> None:
+    """It runs, and has exactly the nodes that were asked for: it is waited for first."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    killed = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"), terminate=True)
+    context = stage.context(replace(planned, when_busy="fail", should_terminate_drained_nodes=True))
+    context.state.unanswered = recalled(stage, stage.ids("api"), migration_id=killed)
+    reconcile.reconcile(context)
+    assert context.state.succeeded
+    assert [migration.id for migration in context.state.migrations] == [each["id"] for each in stage.migrations()]
+    assert context.state.migrations[0].origin == "adopted"

@@ -279,18 +279,25 @@ def test_terminal_state_counts_when_the_next_status_and_the_list_agree(state: st
     assert len(wait.clock.sleeps) == 7
 
 
-def test_terminal_state_of_a_migration_that_the_list_no_longer_has_counts_after_a_minute() -> None:
+def test_terminal_state_that_the_list_does_not_confirm_for_a_minute_is_believed_by_nobody() -> None:
     """A list that lags has it by then; one that shows it, or a status that does, breaks the row."""
     end = drain(0, "FINISHED")
-    gone = listed([end], None)
-    assert gone.until() == end
+    gone = listed([drain(6), end], None)
+    with pytest.raises(MigrationNotFoundError, match="does not have owm-1, whose status is FINISHED"):
+        gone.until()
     assert 60 <= gone.waiter.elapsed < 120
+    assert gone.taken == [drain(6)]
     late = listed([end], None, None, "DRAIN_NODES", None, None, "FINISHED")
     assert late.until() == end
     assert len(late.clock.sleeps) == 6
     broken = listed([*[end] * 5, drain(3), end], *[None] * 4, None)
-    assert broken.until() == end
+    with pytest.raises(MigrationNotFoundError):
+        broken.until()
     assert broken.waiter.elapsed > 120
+    mixed = listed([end, *[NOT_FOUND, end] * 20], None)
+    with pytest.raises(MigrationNotFoundError):
+        mixed.until()
+    assert mixed.waiter.elapsed < 180
 
 
 def test_terminal_state_of_another_kind_confirms_none() -> None:

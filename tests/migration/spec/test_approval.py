@@ -160,6 +160,11 @@ def test_what_the_state_knows_is_found() -> None:
     changes = (PlanChange(name="planned_nodes"), PlanChange(name="prerequisites", approved="enforce", now="off"))
     assert find_changes(more, approved(prerequisites="off"), old_planned=PLAN) == changes
     assert find_changes(more, approved()) == ()
+    brake = StopConditions(below_required_for=900.0)
+    fewer = replace(SPEC, approved_plan=plan_digest(PLAN, replace(SPEC, stop_when=brake)))
+    (change,) = find_changes(PLAN, fewer, old_stop_when=brake)
+    assert (change.name, change.now) == ("stop_when", "off")
+    assert find_changes(PLAN, fewer) == ()
 
 
 def test_an_approved_plan_has_no_changes() -> None:

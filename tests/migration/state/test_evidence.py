@@ -277,6 +277,25 @@ def test_pods_that_a_drain_has_to_evict(found: Pod, evictable: bool) -> None:
     assert verified.pods == {"i-1": ("shop/web",) if evictable else ()}
 
 
+def test_a_node_that_has_registered_anew_is_known_by_its_instance() -> None:
+    """Under another name its pods are there, and those that are still under the old one; a name alone is nothing."""
+    names = {"i-1": "ip-old"}
+    renamed = KubernetesNode(instance_id="i-1", name="ip-new")
+    taken = KubernetesNode(instance_id="i-2", name="ip-old")
+
+    def left(*pods: Pod, others: tuple[KubernetesNode, ...] = ()) -> tuple[str, ...]:
+        nodes = {node.instance_id: node for node in (renamed, *others)}
+        return verify_nodes(names, kube=KubernetesSnapshot(nodes=nodes, pods=pods)).pods["i-1"]
+
+    old, new = replace(pod(), node_name="ip-old"), replace(pod(), node_name="ip-new")
+    assert left() == ()
+    assert left(new) == left(old) == ("shop/web",)
+    assert left(old, others=(taken,)) == ()
+    successor = KubernetesSnapshot(nodes={"i-2": taken, **kube().nodes}, pods=(old,))
+    verified = verify_nodes({"i-9": "ip-old"}, kube=successor, ocean_nodes=["i-new"])
+    assert verified == VerifiedNodes(gone=frozenset({"i-9"}))
+
+
 def test_absence_counts_only_in_a_complete_list_of_the_right_cluster() -> None:
     """Recognised by an Ocean node; a node of the same name without an instance id may be the one."""
     names = {"i-1": "node-i-1"}

@@ -33,8 +33,8 @@ def _migration_lost(migration_id: str, fields: Fields, vocabulary: Vocabulary) -
     nodes = fields["nodes"]
     left = f" ({count_noun(len(nodes), 'node')} not proven to be migrated: {list_some(nodes)})" if nodes else ""
     return (
-        f"Migration {migration_id} is lost: neither its status nor the list of migrations contained it for a "
-        f"minute{left}. "
+        f"Migration {migration_id} is lost: the list of migrations did not contain it for a minute, and nothing else "
+        f"confirmed its state{left}. "
         "Look for it in the Spot console and run the command again; to migrate its nodes again, change "
         f"{vocabulary.name('triggers')}"
     )

@@ -29,6 +29,9 @@ _FORGOTTEN: Final[Mapping[str, str]] = {
 }
 
 
+_UNTOLD: Final = "planned nodes, triggers or stop_when, of which only the present values are known"
+
+
 def _plan_summary(_: str, fields: Fields) -> str:
     digest, nodes, waiting, active = (fields[name] for name in ("digest", "nodes", "waiting", "active"))
     is_moved = fields.get("moved") == nodes  # of an empty plan, too: neither has a digest
@@ -57,19 +60,22 @@ def _plan_not_approved(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     if fields["approved"] is None:
         what = f"Plan {fields['digest']} ({nodes}) is not approved, and an approval is required: nothing will start"
         return join_sentences([what, approve])
-    changes = describe_changes(fields["changes"])
     return join_sentences(
         [
             f"Plan {fields['digest']} ({nodes}) is not the approved plan {fields['approved']}: nothing will start",
-            changes and f"Changed since the approval: {changes}",
+            f"Changed since the approval: {describe_changes(fields['changes'])}",
             approve,
         ]
     )
 
 
 def describe_changes(changes: Sequence[Fields]) -> str:
-    """Return what changed since a plan was approved, such as "terminate drained nodes: off -> on"."""
-    return ", ".join(_change(each) for each in changes)
+    """Return what changed since a plan was approved, such as "terminate drained nodes: off -> on".
+
+    Args:
+        changes: What the digest shows; empty if no known values of the inputs have the approved digest.
+    """
+    return ", ".join(_change(each) for each in changes) or _UNTOLD
 
 
 def _change(change: Fields) -> str:

@@ -70,6 +70,7 @@ class OfflineStack:
         self.stack = stack
         self.mocks = mocks
         self._file = StateFile(Path(state))
+        self._home = Path(state).absolute().with_suffix(".home")
         self._config = {self._full_key(key): str(value) for key, value in (config or {}).items()}
         self._secrets = {self._full_key(key): str(value) for key, value in (secrets or {}).items()}
         self._environment = dict(environment or {})
@@ -277,7 +278,8 @@ class OfflineStack:
         return self.program if self.program.is_dir() else self.program.parent
 
     def _base_environment(self) -> dict[str, str]:
-        environment = {**os.environ, **self._environment}
+        # What a provider keeps there is the stack's own, not that of the user's stacks.
+        environment = {**os.environ, "PULUMI_HOME": str(self._home), **self._environment}
         # The processes of the program must find this package even where it is not installed.
         own = str(Path(__file__).parents[4])
         if own != sysconfig.get_path("purelib"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -255,6 +256,30 @@ def test_import_is_reported_until_the_cluster_exists(sim: Simulator, whole: Whol
     assert result.outputs["imported"] == lines
 
 
+def test_user_data_of_the_program_may_be_a_secret(sim: Simulator, whole: WholeStack) -> None:
+    """It is used instead of what was copied, stays encrypted, and nothing is said of the copy."""
+    sim.control.auto_scaling_group("web", user_data="text")
+    secret = '"user_data": pulumi.Output.secret("canary-user-data")'
+    whole.program(
+        f"""
+        "import_from": {{"eks_cluster": "shop", "auto_scaling_group": "web"}},
+        "cluster_options": {{{secret}}},
+        "virtual_node_groups": [{{"name": "web", "auto_scaling_group": "web", "options": {{{secret}}}}}],
+        "protect": False,
+        """
+    )
+    preview, run = whole.stack.preview(), whole.up()
+    said = [each.message for result in (preview, run) for each in result.diagnostics]
+    assert not [each for each in said if "user data" in each or "canary-user-data" in each]
+    assert "canary-user-data" not in str(whole.stack.export())
+    assert "ciphertext" in whole.state["OceanLaunchSpec shop-web"]["inputs"]["userData"]
+    sent = [each["body"] for each in sim.control.requests(method="POST") if not each["path"].endswith("/import")]
+    encoded = base64.b64encode(b"canary-user-data").decode()
+    assert sent[0]["cluster"]["compute"]["launchSpecification"]["userData"] == encoded
+    assert sent[1]["launchSpec"]["userData"] == encoded
+    assert set(whole.up().summary) == {"same"}
+
+
 def test_unknown_names_leave_only_importable_arguments_unknown(sim: Simulator, whole: WholeStack) -> None:
     """An older plugin may not know every argument of the SDK."""
     whole.program(
@@ -293,6 +318,7 @@ def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: Who
             {{"node_group": "web", "eks_cluster": "shop"}},
             {{"node_group": "api", "eks_cluster": "shop", "declaration": "the resource api of this program"}},
             {{"node_group": "gone", "eks_cluster": "shop"}},
+            {{"node_group": "old web's $(group)", "eks_cluster": "shop"}},
         ],
     """
     whole.mocks.gone = {"gone"}
@@ -303,6 +329,8 @@ def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: Who
         "--scaling-config minSize=0,desiredSize=0",
         "managed node group api of shop: remove the resource api of this program, which declares it",
         "managed node group gone of shop: no longer exists",
+        "managed node group old web's $(group) of shop: aws eks update-nodegroup-config --cluster-name shop "
+        "--nodegroup-name 'old web'\"'\"'s $(group)' --scaling-config minSize=0,desiredSize=0",
     ]
 
 

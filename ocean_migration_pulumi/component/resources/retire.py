@@ -6,6 +6,7 @@ NotReady soon after.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -60,13 +61,18 @@ class OldGroup:
             return f"remove {sanitize(self.args.declaration)}, which declares it"
         if self.args.node_group:
             return (
-                f"aws eks update-nodegroup-config --cluster-name {self.eks_cluster} --nodegroup-name "
-                f"{self.args.node_group} --scaling-config minSize=0,desiredSize=0"
+                f"aws eks update-nodegroup-config --cluster-name {_quote(self.eks_cluster)} --nodegroup-name "
+                f"{_quote(self.args.node_group)} --scaling-config minSize=0,desiredSize=0"
             )
         return (
-            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {self.args.auto_scaling_group} "
-            "--min-size 0 --desired-capacity 0"
+            "aws autoscaling update-auto-scaling-group --auto-scaling-group-name "
+            f"{_quote(self.args.auto_scaling_group)} --min-size 0 --desired-capacity 0"
         )
+
+
+def _quote(name: str | None) -> str:
+    """Return a name for a shell: that of an Auto Scaling Group may have blanks and quotes."""
+    return shlex.quote(sanitize(name or "-"))
 
 
 def report_retirement(

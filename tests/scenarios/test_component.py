@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import pytest
+
 from tests.scenarios.driver import Driver
-from tests.scenarios.scene import Scene, digest_of, failed, plan_of
+from tests.scenarios.scene import Expression, Scene, digest_of, failed, plan_of
 
 _HEAD = "import pulumi\nfrom ocean_migration_pulumi import OceanMigration\n"
 _GATE = {"hold_for": "0s"}
@@ -95,3 +97,31 @@ def test_waves_destroyed_alone_and_made_again_have_plans_of_their_own(driver: Dr
         scene.up()
         assert {scene.outputs(name)["plan_digest"] for name in _NAMES} == {""}
         assert len(scene.starts()) == 4
+
+
+@pytest.mark.parametrize(
+    ("waves", "message"),
+    [
+        ([{"name": "a", "nodes": {"asg_name": ["web"]}}], "waves[0].nodes.asg_name: unknown field"),
+        (
+            [{"name": "a", "nodes": {"asg_names": ["web"]}, "gate": {"hold_for": "1h"}}],
+            "waves[0].gate.hold_for must be shorter than timeout (15m)",
+        ),
+        (
+            [
+                {"name": "a", "nodes": Expression("pulumi.Output.from_input({'asg_names': ['web']})")},
+                {"name": "b", "nodes": {"limit": "1 %"}},
+            ],
+            "waves[1].nodes.limit must be a number of nodes",
+        ),
+    ],
+    ids=["typo", "gate", "beside an Output"],
+)
+def test_wrong_argument_is_one_line_before_anything_is_registered(driver: Driver, waves: object, message: str) -> None:
+    """Also in a program that imports all names of the package."""
+    with Scene(driver) as scene:
+        head = _HEAD.replace("import OceanMigration", "import *")
+        driver.write_program(f"{head}OceanMigration('shop', {{'ocean_id': {scene.ocean_id!r}, 'waves': {waves!r}}})\n")
+        assert failed(scene.up_fails(), message)
+        assert driver.resources() == []
+        assert not scene.writes()

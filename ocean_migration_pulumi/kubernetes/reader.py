@@ -94,6 +94,7 @@ _ALL: Final = (AWS_AUTH, *_LISTS, *_STORAGE)
 _BAD_REQUEST: Final = 400
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
+_BUDGET: Final = "disruption budget"
 _SEVERAL_BUDGETS: Final = "more than one PodDisruptionBudget"
 
 
@@ -292,6 +293,7 @@ def _trial(answer: KubernetesResponse) -> EvictionTrial:
     if answer.said and answer.status == NOT_FOUND:
         return EvictionTrial(allowed=None, said=answer.said, vanished=True)
     several = answer.status == _SERVER_ERROR and _SEVERAL_BUDGETS.casefold() in answer.said.casefold()
-    if several or (answer.said and answer.status == _TOO_MANY):
+    # A server with too many requests, and a webhook, answer with 429, too: that says nothing of a budget.
+    if several or (answer.status == _TOO_MANY and _BUDGET in answer.said.casefold()):
         return EvictionTrial(allowed=False, said=answer.said)
     return EvictionTrial(allowed=None, gap=gap_for_status(EVICTIONS, answer.status, said=answer.said))

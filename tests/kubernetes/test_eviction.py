@@ -102,13 +102,36 @@ def test_name_leads_to_no_other_route() -> None:
             http.answer(429, b"Too many requests, please try again later.", Retry_After="0"),
             EvictionTrial(allowed=None, gap=refused(429)),
         ),
+        (
+            fake.status(429, "Too many requests, please try again later.", "TooManyRequests"),
+            EvictionTrial(allowed=None, gap=refused(429, "Too many requests, please try again later.")),
+        ),
+        (
+            fake.status(429, 'admission webhook "kubevirt" denied the request: eviction triggered evacuation'),
+            EvictionTrial(
+                allowed=None,
+                gap=refused(429, 'admission webhook "kubevirt" denied the request: eviction triggered evacuation'),
+            ),
+        ),
         (http.answer(404, b"no such route"), EvictionTrial(allowed=None, gap=refused(404))),
         (
             http.reset,
             EvictionTrial(allowed=None, gap=failed_gap("Kubernetes cannot be reached: the connection was reset")),
         ),
     ],
-    ids=["budget", "several", "gone", "forbidden", "policy", "server", "overloaded", "proxy", "reset"],
+    ids=[
+        "budget",
+        "several",
+        "gone",
+        "forbidden",
+        "policy",
+        "server",
+        "overloaded",
+        "fairness",
+        "webhook",
+        "proxy",
+        "reset",
+    ],
 )
 def test_answers(step: http.Step, expected: EvictionTrial) -> None:
     """Only the API server's own words decide; the trial is never repeated."""
@@ -125,7 +148,7 @@ def test_causes_are_quoted() -> None:
 
 def test_long_words_are_cut() -> None:
     """A line of the preview stays a line."""
-    assert len(tried(fake.status(429, "x" * 1000)).said) == 300
+    assert len(tried(fake.status(429, BUDGET + "x" * 1000)).said) == 300
 
 
 def test_silence_is_no_answer() -> None:

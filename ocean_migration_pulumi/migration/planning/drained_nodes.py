@@ -25,7 +25,11 @@ def find_drained(snapshot: ClusterSnapshot, names: Collection[str] | None = None
     outcomes = dict(_ended_outcomes(snapshot.recent))
     wanted = outcomes.keys() if names is None else set(names)
     busy = snapshot.offered.keys() | snapshot.active
-    excluded = {name for name in wanted if name in busy or (running is not None and name not in running)}
+    excluded = {
+        name
+        for name in wanted
+        if name in busy or (running is not None and (name not in running or not running[name].cordoned))
+    }
     since: dict[str, str | None] = {}
     for name in wanted - excluded:
         node = running.get(name) if running is not None else None
@@ -34,7 +38,7 @@ def find_drained(snapshot: ClusterSnapshot, names: Collection[str] | None = None
             # Kubernetes shows the node itself; without it only a migration that terminates nothing tells that it stays.
             if stays or (stays is None and node is not None):
                 since[name] = at or (node.cordoned_since or None if node is not None else None)
-        elif node is not None and node.cordoned:
+        elif node is not None:
             since[name] = node.cordoned_since or None
     return DrainedNodes(since=since, excluded=frozenset(excluded), seen=running is not None)
 

@@ -39,6 +39,8 @@ from ocean_migration_pulumi.migration.scheduling.label_matching import (
 )
 
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
+WINDOWS_BUILD_LABEL: Final = "node.kubernetes.io/windows-build"
+"""A label that the kubelet gives to nodes that run Windows, whatever their user data says."""
 LIFECYCLE_LABEL: Final = "spotinst.io/node-lifecycle"
 ZONE_LABELS: Final = frozenset({ZONE_LABEL, "failure-domain.beta.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone"})
 TYPE_LABELS: Final = frozenset({INSTANCE_TYPE_LABEL, "beta.kubernetes.io/instance-type"})
@@ -235,6 +237,8 @@ class VngProfile:
                 found[key] = self.region or Unsure.VALUE
             elif key in SYSTEM_LABELS:
                 found[key] = self.system
+            elif key == WINDOWS_BUILD_LABEL and self.system == "windows":
+                found[key] = Unsure.VALUE
             elif key.startswith(_GIVEN_BY_OTHERS) or key in self.seen_labels or _is_set_in(self.user_data, key):
                 found[key] = Unsure.PRESENCE
         return found

@@ -31,7 +31,8 @@ class DrainedNodes:
     since: Mapping[str, str | None] = field(default_factory=dict)
     """When each of them was drained, by instance id; None when that is not known."""
     excluded: frozenset[str] = frozenset()
-    """Nodes that do not stay drained: candidates, nodes of running migrations, and those that Kubernetes lacks."""
+    """Nodes that do not stay drained: candidates, nodes of running migrations, and those that Kubernetes does not show
+    as cordoned."""
     seen: bool = False
     """Whether Kubernetes shows which nodes run."""
 

@@ -64,7 +64,9 @@ def snapshot(*recent: MigrationStatus, nodes: dict[str, bool] | None = None, off
         # Kubernetes shows which run, also of stopped migrations and of those that the list no longer has.
         (snapshot(ended(instance("i-1")), nodes={"i-9": False}), {}, set(PLANNED)),
         (snapshot(ended(instance("i-1"), state="STOPPED"), nodes={"i-1": True}), {"i-1": ENDED}, {"i-2", "i-3"}),
-        (snapshot(nodes={"i-1": True, "i-2": False, "i-3": True}), {"i-1": CORDONED, "i-3": CORDONED}, set()),
+        (snapshot(nodes={"i-1": True, "i-2": False, "i-3": True}), {"i-1": CORDONED, "i-3": CORDONED}, {"i-2"}),
+        # Whoever uncordons a node uses it again.
+        (snapshot(ended(instance("i-1")), nodes={"i-1": False}), {}, set(PLANNED)),
         (snapshot(nodes={"i-1": True}, offered=["i-1"]), {}, set(PLANNED)),
     ],
 )

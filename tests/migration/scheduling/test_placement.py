@@ -328,6 +328,13 @@ def test_operating_system_of_running_nodes_counts() -> None:
     assert verdict(judge(pod(system="linux"), kube=kube, ocean_nodes=running)) is False
 
 
+def test_build_of_windows_is_known_only_of_its_nodes() -> None:
+    """Their kubelet gives them the label; which build a new node has is not known, and Linux has none."""
+    of = pod(node_selector={"node.kubernetes.io/windows-build": "10.0.20348"})
+    windows = vng(template=template(user_data="<powershell>...</powershell>"))
+    assert (verdict(judge(of, vngs=(windows,))), verdict(judge(of))) == (None, False)
+
+
 def test_windows_nodes_are_told_by_their_user_data() -> None:
     """All others are Linux."""
     vngs = (vng(template=template(user_data="<powershell>Start-EKSBootstrap</powershell>")),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -262,13 +262,18 @@ def _target(node: PlannedNode) -> str:
     return name if same else f"{name} {code(node.virtual_node_group_id)}"
 
 
+def _budgets_of(workloads: Sequence[str]) -> str:
+    budgets = "PodDisruptionBudget" if len(workloads) == 1 else "PodDisruptionBudgets"
+    return f"{budgets} for {list_some(map(code, workloads), _MOST_NAMED)}"
+
+
 def _suggestions(migration: PreviewedMigration) -> list[Part]:
     rows = tuple(
         f"Suggested Virtual Node Group {code(each.subject)}:\n\n{fence(str(each.fields.get('source', '')), 'python')}"
         for each in migration.select(Code.VNG_SUGGESTION)
     )
     budgets = tuple(
-        f"Suggested PodDisruptionBudget for {list_some(map(code, each.fields.get('workloads', ())), _MOST_NAMED)}:\n\n"
+        f"Suggested {_budgets_of(each.fields.get('workloads', ()))}:\n\n"
         f"{fence(str(each.fields.get('source', '')), 'yaml')}"
         for each in migration.select(Code.PDB_SUGGESTION)
     )

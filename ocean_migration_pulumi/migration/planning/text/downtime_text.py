@@ -104,7 +104,8 @@ def _replicas_drop(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
 
 def _pdb_suggestion(_: str, fields: Fields) -> str:
     names = fields["workloads"]
-    return f"PodDisruptionBudget for {list_some(names)}, ready to paste:\n{fields[SOURCE]}"
+    budgets = "PodDisruptionBudget" if len(names) == 1 else "PodDisruptionBudgets"
+    return f"{budgets} for {list_some(names)}, ready to paste:\n{fields[SOURCE]}"
 
 
 TEMPLATES: Final[Mapping[str, Template]] = {

@@ -64,6 +64,11 @@ def count_noun(amount: int, noun: str) -> str:
     return f"{amount} {plural}"
 
 
+def all_of(amount: int, nouns: str) -> str:
+    """Return ``both nodes`` or ``all 3 nodes``, of more than one."""
+    return f"both {nouns}" if amount == 2 else f"all {amount} {nouns}"
+
+
 def count_with_verb(amount: int, noun: str, verb: str) -> str:
     """Return ``1 node remains`` or ``2 nodes remain``."""
     singular = f"{verb}es" if verb.endswith("h") else f"{verb}s"

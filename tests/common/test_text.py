@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocean_migration_pulumi.common.text import (
+    all_of,
     count_noun,
     count_with_verb,
     list_some,
@@ -99,3 +100,8 @@ def test_nearest_name(given: str, nearest: str | None) -> None:
     """The most similar one, else the only one that has all words; nothing is guessed among several."""
     names = ["batch_size_percentage", "force_pod_eviction", "long_settle_timeout_of_it", "long_stall_timeout_of_it"]
     assert nearest_name(given, names) == nearest
+
+
+def test_all_of() -> None:
+    """Two are both."""
+    assert (all_of(2, "nodes"), all_of(3, "nodes")) == ("both nodes", "all 3 nodes")

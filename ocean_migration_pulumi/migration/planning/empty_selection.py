@@ -16,7 +16,7 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
 )
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import list_some
+from ocean_migration_pulumi.common.text import all_of, list_some
 from ocean_migration_pulumi.errors import InputError, MigrationNotFoundError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -171,7 +171,7 @@ def _explain_mismatch(selector: NodeSelector, snapshot: ClusterSnapshot) -> list
     """Return why a selector takes no candidate, where it is more than a name: exclude, labels, or several fields."""
     included = replace(selector, exclude=None, limit=None)
     if count := _count_matches(included, snapshot):
-        removed = "the only matching node" if count == 1 else f"all {count} matching nodes"
+        removed = "the only matching node" if count == 1 else all_of(count, "matching nodes")
         return [f"exclude removes {removed}"]
     given = [name for name in (*_PATTERNS, "label_selector", "instance_ids") if getattr(selector, name)]
     alone = [NodeSelector(**{name: getattr(selector, name)}) for name in given]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
+from ocean_migration_pulumi.common.text import all_of, count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.text.sentences import capitalize, join_sentences
@@ -177,7 +177,7 @@ def _on_planned_nodes(fields: Fields, whose: str, effect: str) -> CheckText:
             "Run a second pod on a node that is not in the plan",
         )
     return CheckText(
-        f"All {len(pods)} ready pods {whose} run on {where}: {effect} while they restart",
+        f"{capitalize(all_of(len(pods), 'ready pods'))} {whose} run on {where}: {effect} while they restart",
         "Add a PodDisruptionBudget that keeps one pod, or migrate these nodes in separate waves",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ocean_migration_pulumi.common.text import count_noun, list_some
+from ocean_migration_pulumi.common.text import all_of, count_noun, list_some
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.planning.text.templates import (
     MOST_NODES,
@@ -46,7 +46,8 @@ def _describe_downtime(subject: str, workloads: Sequence[Fields]) -> str:
     (workload,) = workloads
     ready = workload["ready"]
     return (
-        f"{subject} may lose all {ready} ready replicas at once: they are on {count_noun(len(nodes), 'planned node')} "
+        f"{subject} may lose {all_of(ready, 'ready replicas')} at once: they are on "
+        f"{count_noun(len(nodes), 'planned node')} "
         f"({list_some(nodes, MOST_NODES)})"
     )
 

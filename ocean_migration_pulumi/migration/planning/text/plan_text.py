@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.api.settings import NO_ACCOUNT
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
+from ocean_migration_pulumi.common.text import all_of, count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.planning.text.templates import (
     MOST_NODES,
@@ -41,8 +41,8 @@ def _plan_summary(_: str, fields: Fields) -> str:
         if is_moved:
             return f"Nothing to do: {count}, migrated earlier"
         if fields.get("migrated") == nodes:
-            all_of = f"all {count} have" if nodes > 1 else "the planned node has"
-            return f"Nothing to do: {all_of} been migrated (plan {plan})"
+            moved = f"{all_of(nodes, 'planned nodes')} have" if nodes > 1 else "the planned node has"
+            return f"Nothing to do: {moved} been migrated (plan {plan})"
         return f"Nothing to do: {count}, no longer {'a candidate' if nodes == 1 else 'candidates'} (plan {plan})"
     parts = [f"{'Plan' if is_moved else f'Plan {plan}'}: {count_noun(nodes, 'node')}"]
     if waiting not in {0, nodes}:

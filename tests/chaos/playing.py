@@ -6,6 +6,7 @@ import math
 import time
 import traceback
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -205,13 +206,29 @@ class _Play:
         return running.so_far()
 
     def _leave_running(self) -> None:
-        """Press Ctrl-C in an `up` that waits, so that a destruction finds what it has to stop."""
+        """Press Ctrl-C in an `up` at its first look at a migration, so that a destruction finds what it has to stop.
+
+        The look may be one of the plan: when the engine has not asked to create a resource yet, it saves none, and a
+        destruction has nothing to stop. Only then the user runs `up` once more, until it waits.
+        """
+        run = self._interrupt_first_look()
+        unasked = [name for name in self.story.planned if self.driver.resource(name) is None and name not in run.ops]
+        if unasked:
+            self._note(f"the engine has not asked for {', '.join(unasked)}")
+            running, _, _ = self._start(Command.UP)
+            with suppress(AssertionError):  # the command has ended
+                running.wait_until(lambda run: any("/" in line and " nodes" in line for line in run.statuses))
+                self._note("Ctrl-C")
+                running.interrupt()
+            self._ended(Command.UP, running)
+
+    def _interrupt_first_look(self) -> Run:
         running, began, mark = self._start(Command.UP)
         moment = Strike(command=Command.UP, victim=Victim.ENGINE, moment=Moment.LOOK, count=1, seconds=0.0, down=0.0)
         if striking.await_moment(moment, running, self.service, began=began, mark=mark):
             self._note("Ctrl-C")
             running.interrupt()
-        self._ended(Command.UP, running)
+        return self._ended(Command.UP, running)
 
     def _converge(self, command: Command) -> None:
         for number in range(MOST_UPS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -327,3 +328,26 @@ def test_an_account_is_needed(terminal: Terminal, monkeypatch: pytest.MonkeyPatc
     result = terminal.run(command, *(["--all-nodes"] if command in {"plan", "start"} else []))
     assert result.exit_code == 2
     assert "no Spot account: use --account" in result.stderr
+
+
+def test_a_start_that_is_repeated_after_a_kill_finds_the_first_one(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the list lags: it neither starts a second migration nor says that there is nothing to migrate."""
+    control = terminal.sim.control
+    killed = control.start_foreign_migration(
+        terminal.ocean_id,
+        [node["instance_id"] for node in control.nodes(terminal.ocean_id) if node["asg_name"] == "web"],
+    )
+    control.quirk("list_lag", "86400s")
+    control.clock(speed=5)
+    monkeypatch.setenv("OCEAN_MIGRATION_POLL_INTERVAL", "0.1")
+    late = threading.Timer(1.0, lambda: control.quirk("list_lag", "0s"))
+    late.start()
+    try:
+        found = terminal.run("start", "--asg-name", "web", "--yes")
+    finally:
+        late.join()
+    assert found.exit_code == 4, found.output
+    assert f"migration {killed} is already running" in found.stderr
+    assert control.requests(method="POST") == []

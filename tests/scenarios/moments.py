@@ -102,18 +102,22 @@ def _at(method: str, route: str, point: str) -> Callable[[Held], Callable[[], No
     return prepare
 
 
-def _before_the_start(held: Held) -> Callable[[], None]:
-    """Hold the preview's part until all its other questions are answered: the next heartbeat is asked by the run."""
-    planning = held.hold("GET", DISCOVERY, "before")
+def _after_the_plan(route: str) -> Callable[[Held], Callable[[], None]]:
+    """Hold the preview's part until all its other questions are answered: the next request is one of the run."""
 
-    def wait() -> None:
-        _reach(planning)
-        eventually(lambda: _answered(held) >= _PREVIEW_ASKS - 1)
-        starting = held.hold("GET", HEARTBEAT, "before")
-        held.let_go(planning)
-        _reach(starting)
+    def prepare(held: Held) -> Callable[[], None]:
+        planning = held.hold("GET", DISCOVERY, "before")
 
-    return wait
+        def wait() -> None:
+            _reach(planning)
+            eventually(lambda: _answered(held) >= _PREVIEW_ASKS - 1)
+            starting = held.hold("GET", route, "before")
+            held.let_go(planning)
+            _reach(starting)
+
+        return wait
+
+    return prepare
 
 
 def _answered(held: Held) -> int:
@@ -145,7 +149,8 @@ def _polled_after(method: str) -> Callable[[Held], Callable[[], None]]:
     return prepare
 
 
-BEFORE = Moment("before the POST", _before_the_start)
+BEFORE = Moment("before the POST", _after_the_plan(HEARTBEAT))
+ADOPTING = Moment("before the run lists the migrations", _after_the_plan(LISTS))
 SENT = Moment("POST sent, its effect comes after", _at("POST", LISTS, "before"))
 UNANSWERED = Moment("POST done, not answered", _at("POST", LISTS, "after"))
 ANSWERED = Moment("POST answered", _before_it_is_seen)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import pytest
 
 from tests.scenarios.driver import Driver, Running
 from tests.scenarios.moments import (
+    ADOPTING,
     ANSWERED,
     BEFORE,
     SENT,
@@ -21,7 +23,7 @@ from tests.scenarios.moments import (
     polls,
     up_again,
 )
-from tests.scenarios.scene import Scene
+from tests.scenarios.scene import Scene, failed
 from tests.scenarios.support import (
     assert_done,
     assert_moved_once,
@@ -145,6 +147,36 @@ def test_a_killed_destroy_is_taken_up_by_the_next_destroy(driver: Driver, moment
         assert driver.pending_operations() == []
         (migration,) = scene.migrations()
         assert migration["state"] == "STOPPED"
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_an_up_that_is_interrupted_before_it_adopts_is_destroyed(driver: Driver, elsewhere: bool) -> None:
+    """Its create knows the migration from the journal, or from the plan, and saves it: `destroy` stops it."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.hold()
+        with WAITING.hold(scene) as (held, wait):
+            running = scene.driver.start("up")
+            wait()
+            kill(scene, running, "all", held)
+        if elsewhere:
+            for journal in driver.directory.rglob("ocean-migration"):
+                shutil.rmtree(journal)
+        with ADOPTING.hold(scene) as (held, wait):
+            running = scene.driver.start("up")
+            wait()
+            running.interrupt()
+            held.release()
+            run = running.wait()
+        (migration,) = scene.migrations()
+        assert failed(run, f"migration {migration['id']} continues in Ocean"), run.output
+        assert scene.outputs()["unanswered_start"]["migration_id"] == migration["id"]
+        running = scene.driver.start("destroy")
+        eventually(lambda: bool(scene.stops()))
+        scene.hold(False)
+        running.wait_for_success()
+        assert driver.resources() == []
+        assert [each["state"] for each in scene.migrations()] == ["STOPPED"]
 
 
 @pytest.mark.slow

@@ -64,13 +64,13 @@ def _command(
     context: CliContext, output: Output, spec: MigrationSpec, *, yes: bool, then: str | None, to: EventSink
 ) -> None:
     context.require_account()
-    running = context.claims.cache.running(context.client, context.scope, fresh=True)
-    if running:
-        _handle_running(context, running[0], yes=yes, to=to)
+    _refuse_beside_running(context, yes=yes, to=to)
     plan_view = make_plan(context, spec)
     for line in list_lines(plan_view.preview.diagnostics):
         say(line, err=not output.is_table)
     if not plan_view.waiting:
+        # One that a killed command has started may have been listed while the plan was made, which waits for it.
+        _refuse_beside_running(context, yes=yes, to=to)
         click.echo("Nothing to migrate", err=True)
         return
     if plan_view.refusal:
@@ -89,6 +89,12 @@ def _command(
         output.json({"ocean_id": context.cluster_id, "migration_id": migration_id, "nodes": sorted(plan_view.waiting)})
     if then is not None:
         sys.exit(_follow(context, migration_id, then, to, spec.batch_size_percentage))
+
+
+def _refuse_beside_running(context: CliContext, *, yes: bool, to: EventSink) -> None:
+    running = context.claims.cache.running(context.client, context.scope, fresh=True)
+    if running:
+        _handle_running(context, running[0], yes=yes, to=to)
 
 
 def _handle_running(context: CliContext, status: MigrationStatus, *, yes: bool, to: EventSink) -> NoReturn:

@@ -430,6 +430,28 @@ def test_roles_of_an_existing_cluster_are_compared_in_the_first_preview(sim: Sim
     assert [each for each in preview.diagnostics if "not possible" in each.message and "Virtual Node" in each.message]
 
 
+def test_a_role_that_neither_spot_nor_aws_tells_is_named_in_the_output(sim: Simulator, whole: WholeStack) -> None:
+    """It fails neither the preview nor the stack, whose migration has succeeded."""
+    whole.program(
+        f"""
+        "ocean_id": {sim.ocean_id!r},
+        "virtual_node_groups": [{{"name": "own", "options": {{"iam_instance_profile": "own"}}}}],
+        "retire": [{{"node_group": "web", "eks_cluster": "shop"}}],
+        "protect": False,
+        """
+    )
+    sim.control.fault("GET", "/ocean/aws/k8s/cluster/*", "status", times=99, status=403)
+    for result in (whole.stack.preview(), whole.up()):
+        assert result.succeeded
+        (warning,) = [each.message for each in result.diagnostics if "can be compared" in each.message]
+        assert warning.startswith("retire: not all instance profiles of the Ocean cluster can be compared: GET /ocean")
+    (line,) = result.outputs["retire"]
+    assert "update-nodegroup-config" in line
+    assert line.endswith(
+        "is not that of Virtual Node Groups that the program does not declare, the Ocean cluster, which is not known)"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "name"),
     [

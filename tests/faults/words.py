@@ -151,7 +151,7 @@ _UNPLANNED: Final = {
     "429": "Cannot read the cluster from Spot: {call}: rate limit reached, try again in 30 s (HTTP 429). "
     "`pulumi up` plans the nodes when it runs",
     "token": "{what}",
-    "deleted": "ocean_id: '{ocean}': {what}",
+    "deleted": "ocean_id: {what}",
 }
 
 PREVIEW: Final[Mapping[str, Mapping[str, str]]] = {

@@ -20,7 +20,7 @@ from ocean_migration_pulumi.common.text import count_noun, list_some, one_line, 
 from ocean_migration_pulumi.component.args import CheckedArgs, RetireArgs
 from ocean_migration_pulumi.component.importing.aws_sources import auto_scaling_group, find_node_group, region_of
 from ocean_migration_pulumi.component.resources.cluster import Made
-from ocean_migration_pulumi.errors import SourceGoneError
+from ocean_migration_pulumi.errors import OceanMigrationError, SourceGoneError
 from ocean_migration_pulumi.functions import open_service
 from ocean_migration_pulumi.migration.scheduling.aws_facts import is_same_role
 from ocean_migration_pulumi.provider import OceanWorkloadMigration
@@ -104,9 +104,10 @@ def report_retirement(
         ]
         return [find_old_group(each, eks_cluster, options) for each in found]
 
-    def find_conflicts(known: Mapping[str, Any], profiles: Profiles) -> list[tuple[OldGroup, list[str]]]:
-        found = [(group, find_users(group, profiles, role_of)) for group in find_groups(known["eks_cluster"])]
-        for group, users in found:
+    def find_conflicts(known: Mapping[str, Any], profiles: Profiles) -> list[tuple[OldGroup, list[str], list[str]]]:
+        unread = find_unread(profiles, role_of)
+        found = [(group, find_users(group, profiles, role_of), unread) for group in find_groups(known["eks_cluster"])]
+        for group, users, _ in found:
             if users and group.name not in warned:
                 warned.add(group.name)
                 pulumi.log.warn(f"retire {describe_conflict(group, users)}", parent)
@@ -122,7 +123,7 @@ def report_retirement(
             known["is_template"] = None  # no group of nodes is a template
         if UNKNOWN in (known["ocean_id"], known["account_id"]):
             known["ocean_id"] = None
-        profiles = find_profiles(made, known)
+        profiles = find_profiles(made, known, parent)
         find_conflicts(known, profiles)
         later = [f"the instance profile of {user}" for user, profile in profiles.items() if profile is UNKNOWN]
         if known["eks_cluster"] is UNKNOWN:
@@ -135,8 +136,8 @@ def report_retirement(
     def describe(known: Mapping[str, Any]) -> list[str]:
         left = [name for names in known["remaining"] for name in names or ()]
         lines = []
-        for group, users in known["found"]:
-            lines.append(describe_conflict(group, users) if users else describe_retirement(group, left))
+        for group, users, unread in known["found"]:
+            lines.append(describe_conflict(group, users) if users else describe_retirement(group, left, unread))
             if not users:
                 pulumi.log.info(f"retire {lines[-1]}", parent)
         return lines
@@ -151,7 +152,7 @@ def report_retirement(
     }
     _: Output[None] = Output.from_input(compare_known())
     found = Output.all(**inputs, groups=Output.all(*made.vng_profiles.values())).apply(
-        lambda known: find_conflicts(known, find_profiles(made, known))
+        lambda known: find_conflicts(known, find_profiles(made, known, parent))
     )
     remaining = Output.all(*(migration.remaining_nodes for migration in waves.values()))
     return Output.all(found=found, remaining=remaining).apply(describe)
@@ -163,13 +164,14 @@ async def _find_value(value: Input[Any]) -> Any:
     return await output.future() if await output.is_known() else UNKNOWN
 
 
-def find_profiles(made: Made, known: Mapping[str, Any]) -> dict[str, str]:
+def find_profiles(made: Made, known: Mapping[str, Any], parent: pulumi.Resource) -> dict[str, str]:
     """Return the instance profiles of the cluster and its Virtual Node Groups, by who uses them.
 
     Args:
         made: What the program declares.
         known: The declared profiles ``own`` and ``groups``, ``is_template``, and the cluster to ask Spot for:
             ``ocean_id``, None for nothing else, and ``account_id``.
+        parent: The component, which warns of what Spot does not tell.
 
     Returns:
         The profiles; one that the preview does not know is ``UNKNOWN``.
@@ -178,16 +180,23 @@ def find_profiles(made: Made, known: Mapping[str, Any]) -> dict[str, str]:
     declared = zip(made.vngs, known["groups"], strict=True)
     groups = {f"Virtual Node Group {sanitize(name)}": profile for name, profile in declared}
     if known["ocean_id"]:
-        with open_service(known["account_id"]) as service:
-            cluster = service.get_cluster(known["ocean_id"])
-            listed = service.list_virtual_node_groups(known["ocean_id"])
-        if made.resource is None:
-            own, is_template = cluster.template.instance_profile, cluster.template_only
-        groups |= {
-            f"Virtual Node Group {sanitize(group.name)} ({group.id})": group.template.instance_profile
-            for group in listed
-            if group.name not in made.vngs
-        }
+        try:
+            with open_service(known["account_id"]) as service:
+                cluster = service.get_cluster(known["ocean_id"])
+                listed = service.list_virtual_node_groups(known["ocean_id"])
+        except OceanMigrationError as error:
+            pulumi.log.warn(f"retire: not all instance profiles of the Ocean cluster can be compared: {error}", parent)
+            groups["Virtual Node Groups that the program does not declare"] = UNKNOWN
+            if made.resource is None:
+                own = UNKNOWN
+        else:
+            if made.resource is None:
+                own, is_template = cluster.template.instance_profile, cluster.template_only
+            groups |= {
+                f"Virtual Node Group {sanitize(group.name)} ({group.id})": group.template.instance_profile
+                for group in listed
+                if group.name not in made.vngs
+            }
     found = {} if is_template else {cluster_name: own}
     found |= {user: profile or own for user, profile in groups.items()}
     return {user: profile for user, profile in found.items() if profile}
@@ -211,6 +220,11 @@ def find_users(old: OldGroup, profiles: Profiles, role_of: Callable[[str], str |
     )
 
 
+def find_unread(profiles: Profiles, role_of: Callable[[str], str | None]) -> list[str]:
+    """Return who of Ocean has a role that neither Spot nor AWS tells."""
+    return sorted(user for user, profile in profiles.items() if profile is UNKNOWN or role_of(profile) is None)
+
+
 def describe_conflict(old: OldGroup, users: Sequence[str]) -> str:
     """Return why a group cannot be retired yet, and what to do, in one line."""
     return (
@@ -219,19 +233,26 @@ def describe_conflict(old: OldGroup, users: Sequence[str]) -> str:
     )
 
 
-def describe_retirement(old: OldGroup, remaining: Sequence[str]) -> str:
+def describe_retirement(old: OldGroup, remaining: Sequence[str], unread: Sequence[str] = ()) -> str:
     """Return how to retire a group, or what to wait for, in one line.
 
     Args:
         old: The group.
         remaining: Planned nodes that are not migrated yet.
+        unread: Who of Ocean has a role that is not known.
     """
     if old.is_gone:
         removal = f"; remove {sanitize(old.args.declaration)}" if old.args.declaration else ""
         return f"{old.name}: no longer exists{removal}"
     if remaining:
         return f"{old.name}: not yet, {count_noun(len(remaining), 'node')} still to migrate"
-    doubt = "" if old.role is not None else f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
+    doubt = ""
+    if old.role is None:
+        doubt = f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
+    elif unread:
+        doubt = (
+            f" (first make sure that its role {old.role} is not that of {list_some(list(unread))}, which is not known)"
+        )
     return f"{old.name}: {old.change}{doubt}"
 
 

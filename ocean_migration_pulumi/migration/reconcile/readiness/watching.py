@@ -171,10 +171,12 @@ def stop_for_workloads(
     stopped = Diagnostic.error(
         Code.BRAKE_STOPPED,
         migration.id,
-        **entry,
-        workloads=names,
-        drained=len(context.state.drained & set(migration.instance_ids)),
-        remaining=len(context.state.remaining),
+        **{
+            **entry,
+            "workloads": names,
+            "drained": len(context.state.drained & set(migration.instance_ids)),
+            "remaining": len(context.state.remaining),
+        },
     )
     message = render(stopped)
     context.state.failure = {"message": message, "reason": NOT_READY, "remedy": ""}

@@ -193,6 +193,10 @@ def test_secret_kubeconfig_shared_role_and_a_name_that_is_known_later(plugged: P
     assert order_of(run, "shop-controller-v1", "shop-controller")
     assert plugged.replicas("kube-system", V1) == plugged.replicas("kube-system", "cluster-autoscaler") == 0
     assert all("not possible, its role" in line for line in scene.driver.outputs()["retire"])
+    # The kubeconfig is in the state, encrypted, for the provider alone; the Spot token of the environment is not.
+    state = str(scene.driver.state())
+    assert "of-a-test" not in state
+    assert scene.simulator.token not in state
     plugged.unchanged()
 
     controller["replace_v1"] = False

@@ -361,11 +361,18 @@ def _work(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
 def _protected(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
     """Return a diagnostic for each annotation or label by which pods ask not to be moved."""
     moving = [drained.pod for drained in drained_pods if drained.outcome in _ENDED]
-    return [
-        Diagnostic.warning(Code.PODS_PROTECTED, key, value=value, pods=asking)
-        for key, value in PROTECTIONS
-        if (asking := [pod.full_name for pod in moving if value in (pod.annotations.get(key), pod.labels.get(key))])
-    ]
+    diagnostics = []
+    for key, value in PROTECTIONS:
+        asking = {
+            pod.full_name: found
+            for pod in moving
+            for found in (pod.labels.get(key), pod.annotations.get(key))
+            if found is not None and value in {None, found}
+        }
+        if asking:
+            shown = next(iter(asking.values()))
+            diagnostics.append(Diagnostic.warning(Code.PODS_PROTECTED, key, value=shown, pods=list(asking)))
+    return diagnostics
 
 
 def _unknowns(

@@ -46,15 +46,15 @@ class Requirement:
 DEFAULT_GRACE: Final = 30
 """Seconds of ``terminationGracePeriodSeconds`` where a pod sets none."""
 
-PROTECTIONS: Final = (
+PROTECTIONS: Final[tuple[tuple[str, str | None], ...]] = (
     ("karpenter.sh/do-not-disrupt", "true"),
     ("karpenter.sh/do-not-evict", "true"),
     ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
     ("spotinst.io/restrict-scale-down", "true"),
     ("autoscaling.cast.ai/removal-disabled", "true"),
-    ("descheduler.alpha.kubernetes.io/prefer-no-eviction", "true"),
+    ("descheduler.alpha.kubernetes.io/prefer-no-eviction", None),
 )
-"""Annotations or labels by which pods ask autoscalers not to move them.
+"""Annotations or labels, each with its value (None: any), by which pods ask autoscalers not to move them.
 
 By the documentation of Karpenter (the second one before its API v1beta1), Cluster Autoscaler, Spot (a label), Cast AI
 (an annotation or a label) and the Descheduler.

@@ -326,6 +326,8 @@ def test_pods_that_ask_not_to_be_moved_are_named() -> None:
         pod("g", labels={"autoscaling.cast.ai/removal-disabled": "true"}),
         pod("h", annotations={"autoscaling.cast.ai/removal-disabled": "true"}),
         pod("i", labels={"spotinst.io/restrict-scale-down": "false"}),
+        pod("j", annotations={"descheduler.alpha.kubernetes.io/prefer-no-eviction": ""}),
+        pod("k", annotations={"descheduler.alpha.kubernetes.io/prefer-no-eviction": "yes"}),
     )
     found = with_code(judge(kube), Code.PODS_PROTECTED)
     assert [(each.subject, each.fields["value"], each.fields["pods"]) for each in found] == [
@@ -333,6 +335,8 @@ def test_pods_that_ask_not_to_be_moved_are_named() -> None:
         ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false", ["shop/b"]),
         ("spotinst.io/restrict-scale-down", "true", ["shop/f"]),
         ("autoscaling.cast.ai/removal-disabled", "true", ["shop/g", "shop/h"]),
+        # The Descheduler looks only for the annotation.
+        ("descheduler.alpha.kubernetes.io/prefer-no-eviction", "", ["shop/j", "shop/k"]),
     ]
 
 

@@ -103,7 +103,7 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
         resource_name: str,
         ocean_id: Input[str],
         *,
-        migration_ids: Input[Sequence[Input[str]]] | None = None,
+        migration_ids: Input[Sequence[Input[str | None]]] | None = None,
         succeeded: Input[bool] | None = None,
         remaining: Input[Sequence[Input[str]]] | None = None,
         scheduled: Input[bool] | None = None,

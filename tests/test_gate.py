@@ -207,6 +207,14 @@ def test_gate_opens_after_a_wave_and_stays_open(shop: Shop) -> None:
     assert shop.gate.changes(**shop.asks(**{**wave, "migration_ids": [*wave["migration_ids"], "owm-2"]}))
 
 
+def test_wave_that_needed_no_migration_has_none(shop: Shop) -> None:
+    """Its output ``migration_id`` is None: others have migrated its nodes."""
+    wave = migrated(shop)
+    shop.gate.create(**shop.asks(**{**wave, "migration_ids": [None]}))
+    assert shop.gate.outputs["passed_at"].endswith("Z")
+    assert not shop.gate.changes(**shop.asks(**{**wave, "migration_ids": []}))
+
+
 def test_an_output_without_a_value_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that another stack does not have would else leave the default, by which the wave has succeeded."""
     properties: dict[str, Any] = {}

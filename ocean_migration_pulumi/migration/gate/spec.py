@@ -39,6 +39,12 @@ def _read_timeout(name: str, value: Any) -> float:
     return seconds
 
 
+def _read_migration_ids(name: str, value: Any) -> tuple[str, ...]:
+    # The output migration_id of a wave whose nodes needed no migration is None.
+    given = [each for each in value if each is not None] if isinstance(value, (list, tuple)) else value
+    return input_readers.read_texts(name, given)
+
+
 def _read_baseline(name: str, value: Any) -> HealthBaseline:
     found = HealthBaseline.from_output(value)
     if found is None:
@@ -61,7 +67,8 @@ class GateSpec:
 
     ocean_id: str = declare_input(TEXT, "Ocean cluster, ``o-...``.", absent="", required=True)
     migration_ids: tuple[str, ...] = declare_input(
-        TEXTS, "Migrations of the previous wave, the latest last. The gate waits again when they change."
+        InputType(_read_migration_ids, "Sequence[Input[str | None]]", "list of str", absent=()),
+        "Migrations of the previous wave, the latest last. The gate waits again when they change.",
     )
     succeeded: bool = declare_input(
         FLAG, "Output ``succeeded`` of the previous wave: the gate fails unless it is true.", default=True

@@ -39,12 +39,6 @@ def _read_timeout(name: str, value: Any) -> float:
     return seconds
 
 
-def _read_migration_ids(name: str, value: Any) -> tuple[str, ...]:
-    # The output migration_id of a wave whose nodes needed no migration is None.
-    given = [each for each in value if each is not None] if isinstance(value, (list, tuple)) else value
-    return input_readers.read_texts(name, given)
-
-
 def _read_baseline(name: str, value: Any) -> HealthBaseline:
     found = HealthBaseline.from_output(value)
     if found is None:
@@ -67,8 +61,9 @@ class GateSpec:
 
     ocean_id: str = declare_input(TEXT, "Ocean cluster, ``o-...``.", absent="", required=True)
     migration_ids: tuple[str, ...] = declare_input(
-        InputType(_read_migration_ids, "Sequence[Input[str | None]]", "list of str", absent=()),
-        "Migrations of the previous wave, the latest last. The gate waits again when they change.",
+        InputType(input_readers.read_texts, "Sequence[Input[str | None]]", "list of str", absent=()),
+        "Migrations of the previous wave, the latest last; with ``succeeded``, None stands for a wave without one. The "
+        "gate waits again when they change.",
     )
     succeeded: bool = declare_input(
         FLAG, "Output ``succeeded`` of the previous wave: the gate fails unless it is true.", default=True
@@ -150,7 +145,13 @@ COMPARED: Final = frozenset(name for name in INPUTS if INPUT_DECLARATIONS[name].
 def read_gate_spec(
     props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
 ) -> tuple[GateSpec, list[InputError]]:
-    """Read and validate the inputs of a gate; see ``read_inputs``."""
+    """Read and validate the inputs of a gate; see ``read_inputs``.
+
+    A wave whose nodes others have migrated has no migration: where it says whether it succeeded, its id may be None.
+    """
+    migration_ids = props.get("migration_ids")
+    if isinstance(props.get("succeeded"), bool) and isinstance(migration_ids, (list, tuple)):
+        props = {**props, "migration_ids": [each for each in migration_ids if each is not None]}
     spec, problems = read_inputs(GateSpec, props, unknown)
     checked = not {"hold_for", "timeout"} & (unknown | {problem.property_name for problem in problems})
     if checked and spec.hold_for >= spec.limit(None):

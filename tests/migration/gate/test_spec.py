@@ -277,3 +277,11 @@ def test_whatever_is_given_is_read_or_refused(props: dict[str, Any]) -> None:
     for problem in problems:
         assert problem.property_name.partition("[")[0] in ACCEPTED
         assert len(problem.message.splitlines()) == 1
+
+
+def test_a_wave_without_a_migration_needs_no_id_if_it_says_how_it_ended() -> None:
+    """Others have migrated its nodes; a missing id alone may be that of a misspelled output."""
+    found, problems = read_gate_spec({"ocean_id": "o-1", "migration_ids": [None, "owm-1"], "succeeded": True})
+    assert (problems, found.migration_ids) == ([], ("owm-1",))
+    _, problems = read_gate_spec({"ocean_id": "o-1", "migration_ids": [None]})
+    assert [str(problem) for problem in problems] == ["migration_ids[0] must be a string, not None"]

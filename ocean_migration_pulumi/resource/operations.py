@@ -40,7 +40,7 @@ from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
-from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_vngs
+from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_vngs, is_same_plan
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, ORDERING, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 from ocean_migration_pulumi.migration.state.migration_record import STARTED, UnansweredStart
@@ -172,7 +172,10 @@ def compare(
     if replaces:
         return Comparison(changes=True, replaces=tuple(replaces))
     changes = bool(unknown - ORDERING) or bool(changed_options(old, new))
-    changes = changes or not new.nodes.is_same_selection(old.nodes) or new.planned_nodes != old.planned_nodes
+    changes = changes or not new.nodes.is_same_selection(old.nodes)
+    changes = changes or not is_same_plan(
+        new.planned_nodes, old.planned_nodes, state.migrated | state.gone | state.manual
+    )
     pending = None if unknown - ORDERING else _find_left_by_killed_run(call, new, state)
     if pending is None:
         with suppress(SettingsError):

@@ -82,6 +82,22 @@ def test_a_killed_create_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
         assert_settled(scene, scene.asg())
 
 
+def test_a_manual_node_of_an_adopted_migration_is_no_change(driver: Driver) -> None:
+    """Once the migration has ended, discovery tells the Virtual Node Group of the node, which nothing starts again."""
+    with Scene(driver) as scene:
+        scene.control.add_pod(scene.ocean_id, scene.asg()[0], name="alone", controller=None)
+        scene.declare()
+        scene.hold()
+        with ANSWERED.hold(scene) as (held, wait):
+            running = scene.driver.start("up")
+            wait()
+            kill(scene, running, "engine", held)
+        up_again(scene)
+        assert scene.outputs()["manual_nodes"] == [scene.asg()[0]]
+        scene.up_unchanged()
+        assert len(scene.starts()) == 1
+
+
 @pytest.mark.parametrize(
     ("moment", "victim"), first_is_fast([(UNANSWERED, "plugin"), (WAITING, "engine"), (WAITING, "all")]), ids=str
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from math import ceil
 from typing import Final, NamedTuple
@@ -189,6 +189,22 @@ def complete_entries(
     nodes = parse_planned({name: entry for name, entry in planned.items() if name in offered})
     held = [name for name, node in nodes.items() if node.virtual_node_group_id == UNKNOWN_VNG]
     return {**planned, **{name: format_entry(offered[name], names) for name in held}}
+
+
+def is_same_plan(new: Mapping[str, str] | None, old: Mapping[str, str] | None, done: Collection[str]) -> bool:
+    """Tell whether a plan is that of before, but for Virtual Node Groups that became known of nodes that are done.
+
+    Args:
+        new: The plan; None without one.
+        old: That of before; None without one.
+        done: The nodes that no start holds again: a Virtual Node Group that becomes known changes nothing of them.
+    """
+    if new is None or old is None:
+        return new == old
+    was_held = {name for name, node in parse_planned(old).items() if node.virtual_node_group_id == UNKNOWN_VNG}
+    return new.keys() == old.keys() and all(
+        entry == old[name] or (name in was_held and name in done) for name, entry in new.items()
+    )
 
 
 def restore_reviewed_entries(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:

@@ -42,10 +42,9 @@ def convert_vng(document: Mapping[str, Any]) -> Converted:
 
 def _convert(document: Mapping[str, Any], table: Table, kind: type[Any]) -> Converted:
     configuration = {name: part for name, part in document.items() if name not in NO_CONFIGURATION}
-    left: list[Left] = []
-    arguments = convert(configuration, table, kind, "", left)
-    taken = tuple(path for path, rule in table.items() if rule.argument in arguments)
-    return Converted(arguments=arguments, taken=taken, left=tuple(left))
+    found = convert(configuration, table, kind, "")
+    taken = tuple(path for path, rule in table.items() if rule.argument in found.value)
+    return Converted(arguments=found.value, taken=taken, left=found.left)
 
 
 def _of_the_cluster(left: Left) -> Left:

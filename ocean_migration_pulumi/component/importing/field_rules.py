@@ -13,8 +13,8 @@ from ocean_migration_pulumi.api.models import decode
 Table = Mapping[str, "Rule"]
 """Rules by the path of a field at the service, whose names are joined by dots."""
 
-Read = Callable[[Any, "Place"], Any]
-"""Returns the value of an argument from a field, and where it goes."""
+ReadField = Callable[[Any, "Place"], "Reading"]
+"""Reads the value of an argument from a field, and where it goes."""
 
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
@@ -38,6 +38,16 @@ class Left:
     """What to do about it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was made of a part of a configuration."""
+
+    value: Any
+    """The value of an argument, or several by argument; None for no argument."""
+    left: tuple[Left, ...] = ()
+    """What was left behind."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a value comes from and goes."""
@@ -48,8 +58,6 @@ class Place:
     """The class of pulumi_spotinst that has the argument."""
     argument: str
     """The name of the argument."""
-    left: list[Left]
-    """Receives what is left behind."""
 
     def input_type(self) -> tuple[Any, bool]:
         """Return the type that the argument takes, and whether it takes a list of them."""
@@ -72,32 +80,36 @@ class Rule:
 
     argument: str
     """The name of the argument."""
-    read: Read
-    """Returns the value of the argument."""
+    read: ReadField
+    """Reads the value of the argument."""
     default: Any = None
     """The value for a field that is missing or null, None for no argument; for what only pulumi_spotinst requires."""
 
 
-def convert(
-    document: Mapping[str, Any], table: Table, kind: type[Any], prefix: str, left: list[Left]
-) -> dict[str, Any]:
+def convert(document: Mapping[str, Any], table: Table, kind: type[Any], prefix: str) -> Reading:
     """Convert the fields that a table names into arguments of a class; all others are left behind."""
     arguments = {}
+    left: list[Left] = []
     for path, rule in table.items():
         part = at(document, path)
         if is_nothing(part):
-            read = rule.default
+            value = rule.default
         else:
             try:
-                read = rule.read(part, Place(path=prefix + path, kind=kind, argument=rule.argument, left=left))
+                found = rule.read(part, Place(path=prefix + path, kind=kind, argument=rule.argument))
             except UnreadableFieldError as exc:
-                remedy = f"set `{rule.argument}` yourself"
-                left.append(Left(path=prefix + path, reason=f"cannot be read: it {exc}", remedy=remedy))
+                left.append(_unreadable(prefix + path, exc, f"set `{rule.argument}` yourself"))
                 continue
-        if read is not None:
-            arguments[rule.argument] = read
+            value = found.value
+            left += found.left
+        if value is not None:
+            arguments[rule.argument] = value
     left += [Left(path=prefix + path, reason=NO_INPUT, remedy=AT_THE_SERVICE) for path in rest(document, table)]
-    return arguments
+    return Reading(arguments, tuple(left))
+
+
+def _unreadable(path: str, error: UnreadableFieldError, remedy: str) -> Left:
+    return Left(path=path, reason=f"cannot be read: it {error}", remedy=remedy)
 
 
 def at(document: Mapping[str, Any], path: str) -> Any:
@@ -130,7 +142,7 @@ def rest(document: Mapping[str, Any], table: Table, above: str = "") -> Iterator
 def plain(argument: str, *, default: Any = None) -> Rule:
     """Take text, a number, a boolean, or a list of texts: whatever the argument takes."""
 
-    def convert_value(value: Any, place: Place) -> Any:
+    def convert_value(value: Any, place: Place) -> Reading:
         kind, is_list = place.input_type()
         convert_leaf, what = (_texts, "is not a list of strings") if is_list else _LEAVES[kind]
         return _converted(convert_leaf(value), what)
@@ -156,20 +168,23 @@ def leaf(argument: str, read: Callable[[Any], Any], what: str) -> Rule:
 def nested(argument: str, table: Table) -> Rule:
     """Take an object, or a list of objects; an object becomes a list of one where the argument takes a list."""
 
-    def convert_value(value: Any, place: Place) -> Any:
+    def convert_value(value: Any, place: Place) -> Reading:
         kind, is_list = place.input_class()
         if not is_list or not isinstance(value, list):
-            made = _make(value, place.path, kind, table, place.left)
-            return [made] if is_list and made is not None else made
-        found = []
+            made = _make(value, place.path, kind, table)
+            return Reading([made.value], made.left) if is_list and made.value is not None else made
+        found: list[Any] = []
+        left: list[Left] = []
         for index, item in enumerate(value):
             path = f"{place.path}[{index}]"
             try:
-                found.append(_make(item, path, kind, table, place.left))
+                made = _make(item, path, kind, table)
             except UnreadableFieldError as exc:
-                remedy = f"add it to `{argument}` yourself"
-                place.left.append(Left(path=path, reason=f"cannot be read: it {exc}", remedy=remedy))
-        return [item for item in found if item is not None] or None
+                left.append(_unreadable(path, exc, f"add it to `{argument}` yourself"))
+                continue
+            found += [] if made.value is None else [made.value]
+            left += made.left
+        return Reading(found or None, tuple(left))
 
     return Rule(argument=argument, read=convert_value)
 
@@ -177,25 +192,26 @@ def nested(argument: str, table: Table) -> Rule:
 def wrapped(argument: str, rule: Rule) -> Rule:
     """Take a field by its own rule, as the only argument of a list of one object."""
 
-    def convert_value(value: Any, place: Place) -> Any:
+    def convert_value(value: Any, place: Place) -> Reading:
         kind, _ = place.input_class()
-        inner = Place(path=place.path, kind=kind, argument=rule.argument, left=place.left)
-        return [kind(**{rule.argument: rule.read(value, inner)})]
+        inner = rule.read(value, Place(path=place.path, kind=kind, argument=rule.argument))
+        return Reading([kind(**{rule.argument: inner.value})], inner.left)
 
     return Rule(argument=argument, read=convert_value)
 
 
-def _converted(found: Any, what: str) -> Any:
+def _converted(found: Any, what: str) -> Reading:
     if found is None:
         raise UnreadableFieldError(what)
-    return found
+    return Reading(found)
 
 
-def _make(value: Any, path: str, kind: type[Any], table: Table, left: list[Left]) -> Any:
+def _make(value: Any, path: str, kind: type[Any], table: Table) -> Reading:
     """Return an object as an instance of a class, None when nothing of it becomes an argument."""
     if not isinstance(value, Mapping):
         raise UnreadableFieldError("is not an object")
-    arguments = convert(value, table, kind, f"{path}.", left)
+    found = convert(value, table, kind, f"{path}.")
+    arguments = found.value
     required = {
         name
         for name, parameter in inspect.signature(kind).parameters.items()
@@ -204,7 +220,7 @@ def _make(value: Any, path: str, kind: type[Any], table: Table, left: list[Left]
     missing = sorted(path for path, rule in table.items() if rule.argument in required - arguments.keys())
     if missing:
         raise UnreadableFieldError(f"has no {', '.join(missing)}")
-    return kind(**arguments) if arguments else None
+    return Reading(kind(**arguments) if arguments else None, found.left)
 
 
 def _text(value: Any) -> str | None:

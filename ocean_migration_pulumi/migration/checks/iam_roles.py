@@ -132,14 +132,14 @@ def _check_profile(
     return None
 
 
-def _check_entry(entry: str, fields: dict[str, Any], cloud: AwsFacts) -> CheckResult | None:
+def _check_entry(entry: str, fields: Mapping[str, Any], cloud: AwsFacts) -> CheckResult | None:
     """Check the type of a role's access entry, which EKS uses whatever ``aws-auth`` has."""
     kind = cloud.entry_types.get(entry)
     if kind in _NODE_TYPES:
         return None
     if kind is None:
-        fields |= _gap_fields(cloud, "entry_types")
-        return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.ACCESS_ENTRY_NOT_READ, fields)
+        gap = _gap_fields(cloud, "entry_types")
+        return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.ACCESS_ENTRY_NOT_READ, {**fields, **gap})
     return CheckResult(ROLES, CheckStatus.FAIL, Finding.ACCESS_ENTRY_OF_OTHER_TYPE, {**fields, "type": kind})
 
 

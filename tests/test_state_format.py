@@ -20,7 +20,7 @@ from ocean_migration_pulumi.migration.spec.spec import read_spec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
-from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished, report_last_run
 from ocean_migration_pulumi.provider import OceanWorkloadMigration, OceanWorkloadMigrationProvider
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess
@@ -115,8 +115,10 @@ def test_failed_resource_of_a_stored_state_goes_on() -> None:
     assert state.remaining == {*state.planned}
     assert state.doubted
     assert find_unfinished(state, spec) is not None
-    (reminder,) = collect_reminders(state)
-    assert "took longer than Ocean allows; 3 nodes remain" in reminder
+    reminder = report_last_run(state)
+    assert reminder is not None
+    assert reminder.fields["message"].endswith("took longer than Ocean allows")
+    assert reminder.fields["nodes"] == 3
 
 
 @pytest.mark.parametrize("name", ["failed", "stopped", "lost"])

@@ -45,7 +45,7 @@ from ocean_migration_pulumi.migration.spec.spec import INPUTS, ORDERING, Migrati
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 from ocean_migration_pulumi.migration.state.migration_record import STARTED, UnansweredStart
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
-from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished, report_last_run
 from ocean_migration_pulumi.resource.notifier import Notifier
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, PreviewRecord, append_preview
 from ocean_migration_pulumi.resource.session import SESSION, make_scope, owner_of
@@ -149,9 +149,11 @@ def _render(call: host.EngineCall, diagnostic: Diagnostic) -> str:
 
     ``preview --diff`` shows the lines of all waves without their resources.
     """
-    vocabulary = _vocabulary_of(call)
-    name = f" ({vocabulary.resource})" if _COMPONENT in call.urn else ""
-    return f"{render_line(diagnostic, vocabulary)}{name}"
+    return f"{render_line(diagnostic, _vocabulary_of(call))}{_wave_of(call)}"
+
+
+def _wave_of(call: host.EngineCall) -> str:
+    return f" ({_vocabulary_of(call).resource})" if _COMPONENT in call.urn else ""
 
 
 def _vocabulary_of(call: host.EngineCall) -> Vocabulary:
@@ -182,14 +184,16 @@ def compare(
             _recall_start(call, new, state)
     unfinished = find_unfinished(state, new)
     if unfinished is not None:
-        call.info(f"unfinished: {describe_unfinished(unfinished)}")
-    adopted = [describe_adopted(each) for each in state.migrations if each.origin != STARTED and not each.ended]
-    for diagnostic in (*adopted, *([pending] if pending else [])):
+        call.info(f"unfinished: {describe_unfinished(unfinished)}{_wave_of(call)}")
+    unverified = state.unverified & state.planned.keys()
+    found = [
+        *(describe_adopted(each) for each in state.migrations if each.origin != STARTED and not each.ended),
+        pending,
+        report_last_run(state),
+        report_unverified(unverified) if unverified else None,
+    ]
+    for diagnostic in filter(None, found):
         _say(call, diagnostic.severity, _render(call, diagnostic))
-    for line in collect_reminders(state):
-        call.warning(line)
-    if unverified := state.unverified & state.planned.keys():
-        call.warning(render_line(report_unverified(unverified)))
     _show_drained(call, owner_of(call.urn, new), state)
     return Comparison(changes=changes or unfinished is not None or pending is not None)
 

@@ -154,6 +154,11 @@ class Code(StrEnum):
     MIGRATION_LOST = "migration-lost"
     """Subject: a migration that status and list have denied for a minute. ``nodes`` that are not proven to be
     migrated."""
+    STOPPED_EARLIER = "stopped-earlier"
+    """Subject: a migration that was stopped before this run, by the brake, or by someone else (``by_brake``).
+    ``cause``, ``check`` of the brake (each may be empty), how many ``nodes`` remain."""
+    FAILED_EARLIER = "failed-earlier"
+    """Subject: a migration that failed before this run. ``message`` (why), how many ``nodes`` remain."""
     NODES_HELD = "nodes-held"
     """Subject: a migration that this resource may not take over. The planned ``nodes`` that it holds (empty when
     its nodes are not known), ``waits`` (whether `pulumi up` waits for its end)."""

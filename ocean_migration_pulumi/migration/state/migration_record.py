@@ -27,14 +27,6 @@ BRAKE: Final = "brake"
 """``stopped_by`` of a migration that this resource stopped for its workloads."""
 
 
-def describe_stop_cause(cause: Mapping[str, Any] | None) -> str:
-    """Return why the brake has stopped a migration, as the end of a sentence; see ``MigrationRecord.stop_cause``."""
-    known = cause or {}
-    if check := known.get("check"):
-        return f"{known.get('cause')} {check} failed"
-    return f"it broke workloads ({known.get('cause') or 'unknown'})"
-
-
 def to_texts(value: Any) -> list[str]:
     """Return the items of a list in an output as strings; an empty list for any other value."""
     return [str(item) for item in value] if isinstance(value, (list, tuple)) else []

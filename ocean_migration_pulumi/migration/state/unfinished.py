@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from ocean_migration_pulumi.api.models.migration import MigrationState
-from ocean_migration_pulumi.common.text import count_with_verb
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.state.migration_record import BRAKE, describe_stop_cause
+from ocean_migration_pulumi.migration.state.migration_record import BRAKE
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
 
@@ -59,17 +59,19 @@ def find_unfinished(state: ResourceState, spec: MigrationSpec) -> Unfinished | N
     return None
 
 
-def collect_reminders(state: ResourceState) -> list[str]:
-    """Return the lines that a preview shows of the last run."""
+def report_last_run(state: ResourceState) -> Diagnostic | None:
+    """Return what a preview shows of a migration that was stopped or has failed; None for any other end."""
     latest = state.latest
     if latest is None or not state.remaining:
-        return []
-    left = count_with_verb(len(state.remaining), "node", "remain")
-    if latest.stopped_by == "others":
-        return [f"migration {latest.id} was stopped by someone else; {left} until triggers or nodes change"]
-    if latest.stopped_by == BRAKE:
-        why = describe_stop_cause(latest.stop_cause)
-        return [f"migration {latest.id} was stopped because {why}; {left} until triggers or nodes change"]
+        return None
+    nodes = len(state.remaining)
+    if latest.stopped_by in {"others", BRAKE}:
+        by_brake = latest.stopped_by == BRAKE
+        why = (latest.stop_cause if by_brake else None) or {}
+        cause, check = why.get("cause") or "", why.get("check") or ""
+        return Diagnostic.warning(
+            Code.STOPPED_EARLIER, latest.id, by_brake=by_brake, cause=cause, check=check, nodes=nodes
+        )
     if latest.status == MigrationState.FINISHED_ERROR and state.failure is not None:
-        return [f"migration {latest.id} failed: {state.failure.get('message', '')}; {left}"]
-    return []
+        return Diagnostic.warning(Code.FAILED_EARLIER, latest.id, message=state.failure.get("message", ""), nodes=nodes)
+    return None

@@ -21,7 +21,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.reconcile import reconcile, stop
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
-from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished, report_last_run
 from tests.migration.stage import OWNER, Stage, StagedContext
 from tests.support.timing import PATIENCE
 
@@ -248,8 +248,9 @@ def test_refresh_brings_the_reason_of_a_failure(stages: Callable[..., Stage]) ->
     assert reading.state.failure is not None
     assert reading.state.failure["reason"] == "instances"
     assert find_unfinished(reading.state, context.spec) is not None
-    (reminder,) = collect_reminders(reading.state)
-    assert "failed: Ocean could not start enough new instances" in reminder
+    reminder = report_last_run(reading.state)
+    assert reminder is not None
+    assert reminder.fields["message"].startswith("Ocean could not start enough new instances")
     fresh = stage.context(context.spec, reading.state)
     assert reconcile.refresh(fresh)
     assert fresh.state.failure == reading.state.failure
@@ -275,7 +276,7 @@ def test_failure_is_over_when_nothing_remains(stage: Stage) -> None:
     reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
     assert reading.state.failure is None
-    assert collect_reminders(reading.state) == []
+    assert report_last_run(reading.state) is None
 
 
 def test_refresh_removes_only_what_the_service_says_is_gone(stage: Stage) -> None:
@@ -348,10 +349,6 @@ def test_soak_that_fails_starts_anew(stage: Stage, trouble: str) -> None:
 
 def test_reminder_of_a_quiet_record_is_none() -> None:
     """A preview has nothing to say of what is done."""
-    assert collect_reminders(ResourceState()) == []
-    assert (
-        collect_reminders(
-            ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], remaining={"i-1"})
-        )
-        == []
-    )
+    assert report_last_run(ResourceState()) is None
+    state = ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], remaining={"i-1"})
+    assert report_last_run(state) is None

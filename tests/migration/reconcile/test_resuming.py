@@ -23,10 +23,11 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.freeze import read_freeze
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED
-from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished, report_last_run
 from tests.migration.stage import Stage, StagedContext
 
 WEB = {"asg_names": ["web"]}
@@ -147,8 +148,10 @@ def test_stopped_by_someone_else_fails_once_and_starts_nothing_until_asked(stage
     assert "was stopped by someone else at 20" in message
     assert "nothing is started again until triggers or nodes change" in message
     assert find_unfinished(context.state, planned) is None
-    (reminder,) = collect_reminders(context.state)
-    assert "was stopped by someone else; 2 nodes remain until triggers or nodes change" in reminder
+    reminder = report_last_run(context.state)
+    assert reminder is not None
+    assert reminder.code == Code.STOPPED_EARLIER
+    assert reminder.fields == {"by_brake": False, "cause": "", "check": "", "nodes": 2}
     later = stage.up(replace(planned, batch_size_percentage=30), context.state)
     assert any("was stopped by someone else at 20" in line for line in later.reporter.warnings)
     assert len(stage.asked_for()) == 1

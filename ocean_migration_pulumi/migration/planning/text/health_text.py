@@ -10,7 +10,6 @@ from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.planning.text.templates import Fields, Template
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
-from ocean_migration_pulumi.migration.state.migration_record import describe_stop_cause
 
 _MOST_SHOWN: Final = 3
 
@@ -129,10 +128,22 @@ def _brake_stopped(migration_id: str, fields: Fields) -> str:
 
 def _brake_holds(migration_id: str, fields: Fields) -> str:
     return (
-        f"Nothing was started: migration {migration_id} was stopped because {describe_stop_cause(fields)}; "
+        f"Nothing was started: migration {migration_id} was stopped because {_describe_stop_cause(fields)}; "
         f"{count_with_verb(len(fields['nodes']), 'node', 'remain')}. Fix the cause, then change triggers or nodes "
         "to continue"
     )
+
+
+def _stopped_earlier(migration_id: str, fields: Fields) -> str:
+    why = f"because {_describe_stop_cause(fields)}" if fields["by_brake"] else "by someone else"
+    left = count_with_verb(fields["nodes"], "node", "remain")
+    return f"Migration {migration_id} was stopped {why}; {left} until triggers or nodes change"
+
+
+def _describe_stop_cause(fields: Fields) -> str:
+    if fields["check"]:
+        return f"{fields['cause']} {fields['check']} failed"
+    return f"it broke workloads ({fields['cause'] or 'unknown'})"
 
 
 def _describe_workload(each: Fields) -> str:
@@ -151,4 +162,5 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     Code.WORKLOADS_NOT_READY: _not_ready,
     Code.BRAKE_STOPPED: _brake_stopped,
     Code.BRAKE_HOLDS: _brake_holds,
+    Code.STOPPED_EARLIER: _stopped_earlier,
 }

@@ -136,6 +136,9 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         f"Migration {subject} ({count_noun(fields['nodes'], 'node')}) is running, and this resource's state does not "
         f"have it. If a run that was killed has started it, stop it: `ocean-migration stop {subject}`"
     ),
+    Code.FAILED_EARLIER: lambda subject, fields: (
+        f"Migration {subject} failed: {fields['message']}; {count_with_verb(fields['nodes'], 'node', 'remain')}"
+    ),
     Code.NODES_GONE: _nodes_gone,
     Code.NODES_WITH_PODS: _nodes_with_pods,
     Code.NODES_MISSING: _nodes_missing,

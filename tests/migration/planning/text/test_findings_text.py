@@ -447,6 +447,14 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.NODES_MISSING, "", {"nodes": ["i-1"]}),
     (Code.NODES_MISSING, "", {"nodes": NODES}),
     (Code.NODES_LEFT, "", {"nodes": NODES}),
+    (Code.STOPPED_EARLIER, "owm-1", {"by_brake": False, "cause": "", "check": "", "nodes": 1}),
+    (Code.STOPPED_EARLIER, "owm-1", {"by_brake": True, "cause": "image", "check": "", "nodes": 2}),
+    (
+        Code.STOPPED_EARLIER,
+        "owm-1",
+        {"by_brake": True, "cause": "HTTP check", "check": "https://shop.example/health", "nodes": 2},
+    ),
+    (Code.FAILED_EARLIER, "owm-1", {"message": "Ocean could not start enough new instances", "nodes": 2}),
     (Code.HEALTH_PLANNED, "", PLANNED_HEALTH),
     (Code.HEALTH_PLANNED, "", {**PLANNED_HEALTH, "health": "warn", "stops_after": {}}),
     (

@@ -215,7 +215,7 @@ def find_unanswered_start(context: ReconcileContext) -> None:
         return found is not None or max(age, waiter.elapsed) >= LOST_SEARCH
 
     found = waiter.until(is_over)
-    if found is None or (lost.is_recalled and found.is_terminal):
+    if found is None or (lost.is_recalled and context.confirm_ends([found])):
         # What a killed run had started, and has ended with other nodes than those of the plan, is nobody's work now.
         context.state.unanswered = None
         context.note_start(None)

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.errors import (
     InterruptedWaitError,
     MigrationError,
 )
-from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile import reconcile, stop
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.state.migration_record import STARTED, UnansweredStart
 from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
@@ -364,3 +364,16 @@ def test_a_migration_of_the_journal_is_ours_whatever_it_holds(stage: Stage) -> N
     assert context.state.succeeded
     assert [migration.id for migration in context.state.migrations] == [each["id"] for each in stage.migrations()]
     assert context.state.migrations[0].origin == "adopted"
+
+
+def test_wrong_terminal_answers_hide_no_migration_of_the_journal_from_destroy(stage: Stage) -> None:
+    """Taken as its end, they would leave the migration running after a destruction that has succeeded."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    context = stage.up(planned)
+    killed = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
+    stage.control.fault("GET", "*/migration/owm-*", "contradict", state="STOPPED", times=3)
+    context = stage.context(planned, context.state)
+    context.state.unanswered = recalled(stage, stage.ids("api"), migration_id=killed)
+    stop.destroy(context)
+    assert stage.migrations()[-1]["state"] == "STOPPED"
+    assert [killed in request["path"] for request in stage.requests("PUT")] == [True]

@@ -358,8 +358,10 @@ def _recall_start(call: host.EngineCall, spec: MigrationSpec, state: ResourceSta
         return
     if any(migration.id == start.migration_id for migration in state.migrations):
         journal.note_start(None)
-    elif state.unanswered is None or (start.at or "") >= (state.unanswered.at or ""):
+    elif state.unanswered is None or (start.at or "") > (state.unanswered.at or ""):
         state.unanswered = replace(start, is_recalled=True)
+    elif start.at == state.unanswered.at:
+        state.unanswered.migration_id = start.migration_id  # the state has the start, but perhaps not the answer
 
 
 def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> Diagnostic | None:

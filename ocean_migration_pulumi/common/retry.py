@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import DeadlineError
 
 T = TypeVar("T")
 Uniform = Callable[[float, float], float]
@@ -75,27 +74,16 @@ def run_with_retries(attempt: Callable[[], T], scope: CancelScope, *, uniform: U
         uniform: Draws the jitter.
 
     Raises:
-        Exception: The error of the last attempt, when none is left, the next one would start after the deadline, or the
-            deadline passes meanwhile.
+        Exception: The error of the last attempt, when none is left or the next one would start after the deadline.
         OperationCancelled: The operation was cancelled during a wait.
 
     """
     started = scope.clock()
     failures: Counter[RetryPolicy] = Counter()
-    last: RetryableError | None = None
-    pause = 0.0
     while True:
         try:
-            if last is not None:
-                scope.sleep(pause)
             return attempt()
-        except DeadlineError:
-            if last is None:
-                raise
-            # It says more than that the time was up.
-            raise last.error from last.__cause__
         except RetryableError as failed:
-            last = failed
             policy = failed.policy
             failures[policy] += 1
             pause = max(policy.wait(failures[policy], uniform), failed.retry_after)
@@ -104,6 +92,7 @@ def run_with_retries(attempt: Callable[[], T], scope: CancelScope, *, uniform: U
                 left = min(left, until_deadline)
             if failures[policy] >= policy.attempts or pause >= left:
                 raise failed.error from failed.__cause__
+        scope.sleep(pause)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

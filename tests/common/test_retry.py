@@ -10,7 +10,7 @@ import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, run_with_retries
-from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, ServiceError
+from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, ServiceError
 from tests.support.fake_clock import FakeClock
 
 POLICY = RetryPolicy(attempts=4, initial_wait=1.0, longest_wait=3.0, jitter=0.5)
@@ -107,16 +107,6 @@ def test_no_attempt_starts_too_late(seconds: float, total: float, sleeps: list[f
     with pytest.raises(ServiceError):
         run_with_retries(attempts, clock.scope(seconds=seconds), uniform=least)
     assert clock.sleeps == sleeps
-
-
-def test_deadline_that_passes_in_a_later_attempt_keeps_the_error_of_the_one_before(clock: FakeClock) -> None:
-    """Why nothing was answered says more than that the time was up, on whatever machine."""
-    attempts = Attempts(failed(), DeadlineError("the deadline has passed"))
-    with pytest.raises(ServiceError, match="trouble"):
-        run_with_retries(attempts, clock.scope(seconds=60.0))
-    assert attempts.number == 2
-    with pytest.raises(DeadlineError):
-        run_with_retries(Attempts(DeadlineError("the deadline has passed")), clock.scope())
 
 
 def test_interruption_ends_a_wait(clock: FakeClock) -> None:

@@ -195,8 +195,7 @@ class OceanClient:
             elif nested is not None:
                 found.append(nested)
         candidates = _read_all(call, data, found, Candidate.from_api)
-        by_id = {candidate.instance_id: candidate for candidate in candidates}
-        return candidates if len(by_id) == len(candidates) else tuple(by_id.values())
+        return tuple({candidate.instance_id: candidate for candidate in candidates}.values())
 
     def list_nodes(self, ocean_id: str, *, virtual_node_group_id: str | None = None) -> tuple[ClusterNode, ...]:
         """Return the nodes that Ocean runs, all of them or those of one Virtual Node Group."""

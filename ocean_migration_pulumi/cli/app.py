@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
@@ -97,14 +98,19 @@ class _HelpFormatter(click.HelpFormatter):
 
     def write_text(self, text: str) -> None:
         """Write a paragraph."""
-        start = len(self.buffer)
-        super().write_text(text.replace("-", _WHOLE_HYPHEN))
-        self.buffer[start:] = [part.replace(_WHOLE_HYPHEN, "-") for part in self.buffer[start:]]
+        with self._whole_hyphens():
+            super().write_text(text.replace("-", _WHOLE_HYPHEN))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], *args: Any, **more: Any) -> None:
         """Write options or commands with their meaning."""
+        with self._whole_hyphens():
+            super().write_dl([(name, text.replace("-", _WHOLE_HYPHEN)) for name, text in rows], *args, **more)
+
+    @contextmanager
+    def _whole_hyphens(self) -> Iterator[None]:
+        """Turn what is written with hyphens that allow no break into plain ones."""
         start = len(self.buffer)
-        super().write_dl([(name, text.replace("-", _WHOLE_HYPHEN)) for name, text in rows], *args, **more)
+        yield
         self.buffer[start:] = [part.replace(_WHOLE_HYPHEN, "-") for part in self.buffer[start:]]
 
 

@@ -101,8 +101,9 @@ def plan(
     if found.unplanned is not None:
         SESSION.unplanned[owner] = render_cause(found.unplanned)
     SESSION.adopts.pop(owner, None)
-    for migration_id, nodes in found.adopts.items():
-        SESSION.adopts[owner] = UnansweredStart(listed=[], instance_ids=sorted(nodes), migration_id=migration_id)
+    if (adopted := found.adopts) is not None:
+        nodes = sorted(adopted.instance_ids)
+        SESSION.adopts[owner] = UnansweredStart(listed=[], instance_ids=nodes, migration_id=adopted.id)
     record = _show_preview(call, spec, found)
     SESSION.previews[owner] = record, found.drained
     return found

@@ -105,8 +105,10 @@ def report_retirement(
         return [find_old_group(each, eks_cluster, options) for each in found]
 
     def find_conflicts(known: Mapping[str, Any], profiles: Profiles) -> list[tuple[OldGroup, list[str], list[str]]]:
-        unread = find_unread(profiles, role_of)
-        found = [(group, find_users(group, profiles, role_of), unread) for group in find_groups(known["eks_cluster"])]
+        found = [
+            (group, find_users(group, profiles, role_of), find_unread(group, profiles, role_of))
+            for group in find_groups(known["eks_cluster"])
+        ]
         for group, users, _ in found:
             if users and group.name not in warned:
                 warned.add(group.name)
@@ -220,8 +222,13 @@ def find_users(old: OldGroup, profiles: Profiles, role_of: Callable[[str], str |
     )
 
 
-def find_unread(profiles: Profiles, role_of: Callable[[str], str | None]) -> list[str]:
-    """Return who of Ocean has a role that neither Spot nor AWS tells."""
+def find_unread(old: OldGroup, profiles: Profiles, role_of: Callable[[str], str | None]) -> list[str]:
+    """Return who of Ocean has a role that neither Spot nor AWS tells, to compare with that of a group.
+
+    See ``find_users`` for the arguments. Nothing is asked for a group whose own role is not known.
+    """
+    if old.role is None:
+        return []
     return sorted(user for user, profile in profiles.items() if profile is UNKNOWN or role_of(profile) is None)
 
 
@@ -246,10 +253,8 @@ def describe_retirement(old: OldGroup, remaining: Sequence[str], unread: Sequenc
         return f"{old.name}: no longer exists{removal}"
     if remaining:
         return f"{old.name}: not yet, {count_noun(len(remaining), 'node')} still to migrate"
-    doubt = ""
-    if old.role is None:
-        doubt = f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
-    elif unread:
+    doubt = "" if old.role is not None else f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
+    if unread:
         doubt = (
             f" (first make sure that its role {old.role} is not that of {list_some(list(unread))}, which is not known)"
         )

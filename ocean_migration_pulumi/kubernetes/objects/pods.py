@@ -102,7 +102,7 @@ def read_pod(data: Any) -> Pod:
 
 
 def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> WorkloadPod | None:
-    """Read a pod for health; None when it is none of a service, or has finished.
+    """Read a pod for health; None for one that has finished, or does not belong to a service.
 
     Args:
         data: What ``decode_pod`` returns.
@@ -167,7 +167,7 @@ def _index_conditions(data: Any) -> dict[str, Any]:
 
 
 def _find_controller(metadata: Any) -> Any:
-    """Return the reference to the controller of a pod; None when it has none."""
+    """Return the reference to the controller of a pod; None without a controller."""
     for each in metadata.ownerReferences or ():
         if each.controller:
             if not each.kind or not each.name:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from email import message_from_string, policy
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.json_values import as_list
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Taint
 
 _FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\]+)"""
@@ -142,8 +143,8 @@ def _read_node_config(part: str, found: NodeRegistration) -> None:
     for document in documents:
         kubelet = _part(document, "spec", "kubelet")
         # An argument and its value may be two flags.
-        _read_flags("\n".join(map(str, _list(kubelet.get("flags")))), found)
-        for taint in _list(_part(kubelet, "config").get("registerWithTaints")):
+        _read_flags("\n".join(map(str, as_list(kubelet.get("flags")))), found)
+        for taint in as_list(_part(kubelet, "config").get("registerWithTaints")):
             if isinstance(taint, dict):
                 values = {name: str(taint.get(name) or "") for name in ("key", "value", "effect")}
                 found.taints.add(Taint(**values))
@@ -222,7 +223,3 @@ def _part(data: Any, *keys: str) -> dict[str, Any]:
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -48,7 +48,7 @@ def _ended_outcomes(recent: Sequence[MigrationStatus]) -> Iterator[tuple[str, tu
     for status in reversed(recent):
         if not status.is_terminal:
             continue
-        # Whether a stop terminated what was drained is no part of a status.
+        # A status does not say whether a stop terminated the drained nodes.
         flag = status.should_terminate_drained_nodes if status.state == MigrationState.FINISHED else None
         for node in status.old_instances:
             if node.running_pods == 0 and node.state != REQUIRES_MANUAL_MIGRATION:

@@ -168,7 +168,7 @@ def preview_plan(
             diagnostics += report_checks(check_results, spec)
         unmatched = [node for node in nodes if node.virtual_node_group_id is None]
         diagnostics += suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube, snapshot.cluster.template.user_data)
-    adopts = {status.id: status.instance_ids for status in ours} if old is None else {}
+    adopts = ours[-1] if ours and old is None else None
     return replace(preview, diagnostics=tuple(diagnostics), check_results=check_results, drained=drained, adopts=adopts)
 
 

@@ -345,9 +345,8 @@ class ReconcileContext:
     def _find_started(self, matching: Collection[str]) -> None:
         """Record which new nodes Auto Scaling Groups of planned nodes have started, whether or not they match."""
         state = self.state
-        asg_names = {node.asg_name for node in parse_planned(state.planned).values() if node.asg_name}
         apart = state.planned.keys() | set(self.spec.planned_elsewhere) | self.ever_held_by_others
-        others: dict[str, set[str]] = {name: set() for name in asg_names}
+        others: dict[str, set[str]] = {name: set() for name in self._planned_groups()}
         for name, node in self.offered.items():
             if node.asg_name in others and name not in apart:
                 others[node.asg_name].add(name)
@@ -365,7 +364,7 @@ class ReconcileContext:
         """Record which instances the groups started that are no candidates: not registered yet, or never."""
         state, aws = self.state, self.sources.aws
         begun = parse_time(state.migrations[0].created_at) if state.migrations else None
-        asg_names = {node.asg_name for node in parse_planned(state.planned).values() if node.asg_name}
+        asg_names = self._planned_groups()
         if aws is None or begun is None or not asg_names:
             return
         bounded = self.scope.at_most(VERIFY_DEADLINE)
@@ -375,6 +374,10 @@ class ReconcileContext:
             launched = aws.read_launch_times(bounded, region, sorted(asg_names))
         started = {name for name, at in launched.items() if at > begun} - {*self.spec.planned_elsewhere}
         state.asg_started = sorted({*state.asg_started, *started} - state.planned.keys())
+
+    def _planned_groups(self) -> set[str]:
+        """Return the Auto Scaling Groups of planned nodes."""
+        return {node.asg_name for node in parse_planned(self.state.planned).values() if node.asg_name}
 
     def mark_acted_upon(self) -> None:
         """Record that the present selector and triggers have been acted upon."""

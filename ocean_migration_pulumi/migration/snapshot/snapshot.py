@@ -53,8 +53,8 @@ class PlanPreview:
     """Whether the problems may be due to a migration that the list does not have yet, which hides its nodes."""
     drained: DrainedNodes = field(default_factory=DrainedNodes)
     """Planned nodes that stay drained; ``diagnostics`` name them only where no state knows more."""
-    adopts: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The nodes of the running migrations that a new resource adopts, by id."""
+    adopts: MigrationStatus | None = None
+    """The running migration that a new resource adopts, the last of several; None when it adopts none."""
     unplanned: Diagnostic | None = None
     """Why a new selection could not be turned into a plan; None when it could, or did not have to be."""
 

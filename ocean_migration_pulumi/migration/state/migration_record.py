@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES, MigrationState, MigrationStatus
+from ocean_migration_pulumi.common.json_values import as_text
 
 _BEFORE_DRAIN: Final = frozenset(
     {MigrationState.STARTING, MigrationState.AWAIT_REPLACEMENTS, MigrationState.HANDLE_UNSCHEDULE}
@@ -153,10 +154,9 @@ class UnansweredStart:
         """Read the output back; None for anything else."""
         if not isinstance(output, Mapping):
             return None
-        at, migration_id = output.get("at"), output.get("migration_id")
         return cls(
             listed=to_texts(output.get("listed")),
             instance_ids=to_texts(output.get("instance_ids")),
-            at=at if isinstance(at, str) and at else None,
-            migration_id=migration_id if isinstance(migration_id, str) and migration_id else None,
+            at=as_text(output.get("at")) or None,
+            migration_id=as_text(output.get("migration_id")) or None,
         )

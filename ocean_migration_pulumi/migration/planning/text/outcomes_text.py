@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
-from ocean_migration_pulumi.migration.planning.text.templates import Fields, NamingTemplate, Template, clean
+from ocean_migration_pulumi.migration.planning.text.templates import Fields, NamingTemplate, Template, clean, fill
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
@@ -108,9 +108,7 @@ def _nodes_missing(_: str, fields: Fields) -> str:
 
 def describe_unfinished(unfinished: Unfinished) -> str:
     """Return what the last run left undone."""
-    template = _UNFINISHED[unfinished.code]
-    fields = clean(unfinished.fields)
-    return template.format_map(fields) if isinstance(template, str) else template(fields)
+    return fill(_UNFINISHED[unfinished.code], clean(unfinished.fields))
 
 
 def _nodes_remain(fields: Fields) -> str:

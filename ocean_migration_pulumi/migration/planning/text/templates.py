@@ -24,6 +24,11 @@ MOST_NODES: Final = 3
 """How many nodes, or owners of nodes, a text names; it counts the others."""
 
 
+def fill(template: str | Callable[[Fields], str], fields: Fields) -> str:
+    """Return the text of a template that has no subject."""
+    return template.format_map(fields) if isinstance(template, str) else template(fields)
+
+
 def clean(value: Any) -> Any:
     """Return data with every name printable: they are the choice of others."""
     if isinstance(value, str):

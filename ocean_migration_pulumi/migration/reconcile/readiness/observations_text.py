@@ -10,7 +10,7 @@ from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.health.assessment import Excuse, HealthReport, HealthVerdict
 from ocean_migration_pulumi.migration.planning.text.checks_text import describe_finding
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap_json
-from ocean_migration_pulumi.migration.planning.text.templates import Fields, clean
+from ocean_migration_pulumi.migration.planning.text.templates import Fields, clean, fill
 from ocean_migration_pulumi.migration.spec.conditions import TRUE, ConditionObservation, ObservationCode
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS
 
@@ -32,9 +32,7 @@ _EXCUSES: Final[Mapping[Excuse, str]] = {
 
 def describe_observation(observation: ConditionObservation) -> str:
     """Return the text of an observation."""
-    template = _TEMPLATES[observation.code]
-    fields = {"subject": observation.subject, **clean(observation.fields)}
-    return template.format_map(fields) if isinstance(template, str) else template(fields)
+    return fill(_TEMPLATES[observation.code], {"subject": observation.subject, **clean(observation.fields)})
 
 
 def describe_excuses(report: HealthReport, verdict: HealthVerdict) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from ocean_migration_pulumi.testing.simulator.control.client import Barrier
 from tests.scenarios.driver import TIMEOUT, Run
 from tests.scenarios.scene import Scene
-from tests.scenarios.support import eventually
+from tests.scenarios.support import assert_no_orphans, eventually
+from tests.support.timing import LAST_WRITE
 
 LISTS = "*/migration"
 STATUSES = "*/migration/owm-*"
@@ -78,6 +80,37 @@ def kill_unanswered_start(scene: Scene) -> None:
         running.kill_all()
         held.release()
     scene.driver.cancel()
+
+
+def kill_at(moment: Moment, scene: Scene, victim: str, *, command: str = "up") -> None:
+    """Start a command, kill it at a moment, and see the orphans end without another write; then take the lock away.
+
+    Args:
+        moment: When.
+        scene: The scene.
+        victim: ``plugin``, ``engine``, or ``all``.
+        command: ``up`` or ``destroy``.
+    """
+    with moment.hold(scene) as (held, wait):
+        running = scene.driver.start(command)
+        wait()
+        mark = scene.mark()
+        if victim == "plugin":
+            running.kill_plugin()
+        elif victim == "engine":
+            running.kill_engine()
+        else:
+            running.kill_all()
+        killed_at = time.time()
+        held.release()
+        if victim == "plugin":
+            run = running.wait()
+            assert run.exit_code != 0, run.output
+        assert_no_orphans(running)
+        late = [entry for entry in scene.writes(mark) if entry["at"] > killed_at + LAST_WRITE]
+        assert not late
+        if victim != "plugin":
+            scene.driver.cancel()
 
 
 def up_again(scene: Scene) -> Run:

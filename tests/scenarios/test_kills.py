@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import time
 
 import pytest
 
-from tests.scenarios.driver import Driver, Running
+from tests.scenarios.driver import Driver
 from tests.scenarios.moments import (
     ADOPTING,
     ANSWERED,
@@ -18,8 +17,8 @@ from tests.scenarios.moments import (
     STOPPING,
     UNANSWERED,
     WAITING,
-    Held,
     Moment,
+    kill_at,
     polls,
     up_again,
 )
@@ -27,34 +26,11 @@ from tests.scenarios.scene import Scene, failed
 from tests.scenarios.support import (
     assert_done,
     assert_moved_once,
-    assert_no_orphans,
     assert_nothing_pending,
     effective_starts,
     eventually,
 )
 from tests.support.sampling import first_is_fast
-from tests.support.timing import LAST_WRITE
-
-
-def kill(scene: Scene, running: Running, victim: str, held: Held) -> None:
-    """Kill, let go what is held, and see the orphans end without another write; then take the lock away."""
-    mark = scene.mark()
-    if victim == "plugin":
-        running.kill_plugin()
-    elif victim == "engine":
-        running.kill_engine()
-    else:
-        running.kill_all()
-    killed_at = time.time()
-    held.release()
-    if victim == "plugin":
-        run = running.wait()
-        assert run.exit_code != 0, run.output
-    assert_no_orphans(running)
-    late = [entry for entry in scene.writes(mark) if entry["at"] > killed_at + LAST_WRITE]
-    assert not late
-    if victim != "plugin":
-        scene.driver.cancel()
 
 
 def assert_settled(scene: Scene, planned: list[str]) -> None:
@@ -71,10 +47,7 @@ def test_a_killed_create_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
     with Scene(driver) as scene:
         scene.declare()
         scene.hold()
-        with moment.hold(scene) as (held, wait):
-            running = scene.driver.start("up")
-            wait()
-            kill(scene, running, victim, held)
+        kill_at(moment, scene, victim)
         assert driver.resource("web") is None
         run = up_again(scene)
         assert not any("not listed yet" in line for line in run.statuses)
@@ -88,10 +61,7 @@ def test_a_manual_node_of_an_adopted_migration_is_no_change(driver: Driver) -> N
         scene.control.add_pod(scene.ocean_id, scene.asg()[0], name="alone", controller=None)
         scene.declare()
         scene.hold()
-        with ANSWERED.hold(scene) as (held, wait):
-            running = scene.driver.start("up")
-            wait()
-            kill(scene, running, "engine", held)
+        kill_at(ANSWERED, scene, "engine")
         up_again(scene)
         assert scene.outputs()["manual_nodes"] == [scene.asg()[0]]
         scene.up_unchanged()
@@ -108,10 +78,7 @@ def test_a_killed_update_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
         scene.up()
         scene.declare(nodes={"asg_names": ["web", "api"]})
         scene.hold()
-        with moment.hold(scene) as (held, wait):
-            running = scene.driver.start("up")
-            wait()
-            kill(scene, running, victim, held)
+        kill_at(moment, scene, victim)
         up_again(scene)
         assert effective_starts(scene.simulator) == [frozenset(scene.asg()), frozenset(scene.asg("api"))]
         assert_settled(scene, [*scene.asg(), *scene.asg("api")])
@@ -127,10 +94,7 @@ def test_a_killed_stop_of_an_update_is_taken_up_by_the_next_up(driver: Driver, m
         scene.declare(should_evict_stand_alone_pods=True, wait_for="started")
         scene.up()
         scene.declare()
-        with moment.hold(scene) as (held, wait):
-            running = scene.driver.start("up")
-            wait()
-            kill(scene, running, victim, held)
+        kill_at(moment, scene, victim)
         up_again(scene)
         assert len(scene.stops()) == 1
         assert [start["shouldEvictStandAlonePods"] for start in scene.starts()] == [True, False]
@@ -149,10 +113,7 @@ def test_a_killed_destroy_is_taken_up_by_the_next_destroy(driver: Driver, moment
         scene.hold()
         scene.declare(wait_for="started")
         scene.up()
-        with moment.hold(scene) as (held, wait):
-            running = scene.driver.start("destroy")
-            wait()
-            kill(scene, running, victim, held)
+        kill_at(moment, scene, victim, command="destroy")
         mark = scene.mark()
         running = scene.driver.start("destroy")
         running.wait_until(lambda _: polls(scene, mark) > 0)
@@ -171,10 +132,7 @@ def test_an_up_that_is_interrupted_before_it_adopts_is_destroyed(driver: Driver,
     with Scene(driver) as scene:
         scene.declare()
         scene.hold()
-        with WAITING.hold(scene) as (held, wait):
-            running = scene.driver.start("up")
-            wait()
-            kill(scene, running, "all", held)
+        kill_at(WAITING, scene, "all")
         if elsewhere:
             for journal in driver.directory.rglob("ocean-migration"):
                 shutil.rmtree(journal)
@@ -205,10 +163,7 @@ def test_a_destroy_after_a_killed_update_stops_what_that_had_started(driver: Dri
         scene.control.arm_failure(scene.ocean_id, "instances")
         scene.up_fails()
         scene.hold()
-        with WAITING.hold(scene) as (held, wait):
-            running = scene.driver.start("up")
-            wait()
-            kill(scene, running, "all", held)
+        kill_at(WAITING, scene, "all")
         running = scene.driver.start("destroy")
         eventually(lambda: bool(scene.stops()))
         scene.hold(False)

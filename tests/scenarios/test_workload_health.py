@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from tests.scenarios.driver import Driver
-from tests.scenarios.moments import STOP_UNANSWERED
+from tests.scenarios.moments import STOP_UNANSWERED, kill_at
 from tests.scenarios.scene import Expression, Scene, assert_failed, failed, said, warned
 from tests.scenarios.support import eventually
-from tests.scenarios.test_kills import kill
 from tests.scenarios.test_kubernetes import give
 
 _ACCESS: dict[str, Any] = {"kubeconfig": Expression('pulumi.Config().require_secret("kubeconfig")')}
@@ -254,10 +253,7 @@ def test_up_that_is_killed_while_the_brake_stops_does_not_go_on(driver: Driver) 
         scene.control.trouble(scene.ocean_id, "image", namespace="shop", app="cart")
         give(scene, "run")
         scene.declare(**_BRAKE)
-        with STOP_UNANSWERED.hold(scene) as (held, wait):
-            running = scene.driver.start("up")
-            wait()
-            kill(scene, running, "engine", held)
+        kill_at(STOP_UNANSWERED, scene, "engine")
         mark = scene.mark()
         scene.driver.up()
         assert not scene.starts(mark)

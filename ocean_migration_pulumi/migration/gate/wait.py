@@ -45,13 +45,20 @@ def wait_for_gate(gate: GateContext) -> GateResult:
         )
     hold_for = gate.spec.hold_for
 
+    def observe() -> list[ConditionObservation]:
+        observations = list(observe_cluster(gate))
+        if waiter.last is not None and not all(each.met for each in observations):
+            # A poll that the deadline cut short would hide what the one before it saw.
+            gate.scope.check()
+        return observations
+
     def describe(observations: Sequence[ConditionObservation]) -> str:
         if waiter.held is None:
             return f"waiting: {_describe_missing(observations, hold_for)}"
         return f"healthy for {format_elapsed(waiter.held)} of {format_elapsed(hold_for)}"
 
     waiter = Waiter(
-        lambda: list(observe_cluster(gate)),
+        observe,
         scope=gate.scope,
         reporter=gate.reporter,
         policy=PollPolicy(poll_interval=gate.poll_interval),

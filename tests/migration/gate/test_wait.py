@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -317,6 +318,21 @@ def test_deadline_says_what_was_missing() -> None:
         "the gate did not open within 2m00s: https://shop.example/health responds with 503 instead of 200; fix "
         "this, then run `pulumi up` again"
     )
+
+
+def test_a_poll_that_the_deadline_cuts_short_hides_nothing() -> None:
+    """Whatever error it ends with: the reason is what the poll before it saw."""
+
+    class SilentAtTheEnd(FakeKubernetes):
+        def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
+            if scope.remaining() == LONGEST_LOOK:
+                return ("shop/waits",)
+            with suppress(DeadlineError):
+                scope.sleep(LONGEST_LOOK)
+            raise KubernetesError("Kubernetes did not respond in time")
+
+    stand = Stand(kubernetes=SilentAtTheEnd(), seconds=50.0)
+    assert "1 pod waits for a node (shop/waits)" in stand.stays_shut(DeadlineError)
 
 
 def test_deadline_in_the_hold_says_so() -> None:

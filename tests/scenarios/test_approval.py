@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -9,7 +11,7 @@ from click.testing import CliRunner, Result
 from ocean_migration_pulumi import cli
 from tests.report.documents import document, step
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.scene import Scene, digest_of, failed, inputs_of, plan_of, said, warned
+from tests.scenarios.scene import UNKNOWN, Expression, Scene, digest_of, failed, inputs_of, plan_of, said, warned
 
 APPROVED = {"batch_size_percentage": 5, "triggers": ["first"]}
 CHANGES: dict[str, dict[str, Any]] = {
@@ -28,7 +30,12 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def comment(run: Run) -> Result:
     """Let the pipeline judge a preview."""
-    text = document([step("web", inputs_of(run))])
+    return comment_on(inputs_of(run))
+
+
+def comment_on(inputs: dict[str, Any], **more: Any) -> Result:
+    """Let the pipeline judge a step of a preview with these inputs."""
+    text = document([step("web", inputs, **more)])
     return CliRunner(env={"OCEAN_MIGRATION_PREVIEW_FILE": None}).invoke(
         cli.main, ["comment", "--require-approved"], input=text
     )
@@ -157,3 +164,22 @@ def test_nodes_that_a_colleague_held_are_approved_once_their_group_is_known(driv
         assert scene.outputs()["plan_digest"] == digest
         assert scene.outputs()["migrated_nodes"] == scene.asg()
         scene.up_unchanged()
+
+
+def test_what_is_known_later_is_unknown_at_every_depth(driver: Driver) -> None:
+    """The comment never shows the engine's sign for it, also not for a part of a list."""
+    with Scene(driver) as scene:
+        scene.declare(nodes={"asg_names": ["web"], "exclude": {"instance_ids": []}})
+        scene.up()
+        before = scene.driver.stored("web")["inputs"]
+        later = 'from tests.scenarios.later import Later\nlater = Later("later", "i-0123abcd")\n'
+        nodes = Expression('{"asg_names": ["web"], "exclude": {"instance_ids": ["i-4567cdef", later.value]}}')
+        scene.program(later, scene.resource(nodes=nodes))
+        inputs = inputs_of(scene.preview())
+        assert inputs["nodes"]["exclude"]["instance_ids"][1] in UNKNOWN
+        # The events may spell it otherwise; `pulumi preview --json` prints the engine's own sign.
+        (sign,) = UNKNOWN - {"[unknown]"}
+        inputs = json.loads(json.dumps(inputs).replace("[unknown]", sign))
+        told = html.unescape(comment_on(inputs, op="update", before=before).stdout)
+        assert "['i-4567cdef', '[unknown]']" in told
+        assert sign not in told

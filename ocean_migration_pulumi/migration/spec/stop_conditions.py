@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.conditions import (
     HttpCheck,
@@ -79,18 +80,24 @@ class StopConditions:
     @property
     def canonical(self) -> str:
         """Everything on one line, for digests: it may hold what is not for everybody."""
-        return self._join(lambda each: json.dumps(asdict(each), sort_keys=True))
-
-    def __str__(self) -> str:
-        return self._join(lambda each: f"{each.name} for {each.seconds:g}s{', ' * each.fails_without_answer}")
-
-    def _join(self, show: Callable[[StopCheck], str]) -> str:
         parts = []
         for each in fields(self):
             value = getattr(self, each.name)
+            if isinstance(value, tuple):
+                value = value and f"[{', '.join(json.dumps(asdict(check), sort_keys=True) for check in value)}]"
             if value:
-                shown = f"[{', '.join(map(show, value))}]" if isinstance(value, tuple) else value
-                parts.append(f"{each.name}={shown}")
+                parts.append(f"{each.name}={value}")
+        return ", ".join(parts)
+
+    def __str__(self) -> str:
+        parts = ["broken_workloads"] if self.broken_workloads else []
+        for name in ("below_required_for", "unscheduled_for"):
+            seconds = getattr(self, name)
+            if seconds is not None:
+                parts.append(f"{name} {format_elapsed(seconds)}")
+        for each in self.checks:
+            no_answer = " (no_answer: fail)" if each.fails_without_answer else ""
+            parts.append(f"{each.name} for {format_elapsed(each.seconds)}{no_answer}")
         return ", ".join(parts)
 
 

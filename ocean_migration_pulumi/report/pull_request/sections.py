@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
+from ocean_migration_pulumi.common.json_values import as_map
 from ocean_migration_pulumi.common.text import count_noun, list_some, natural_key
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
@@ -67,6 +68,7 @@ _CHECKS: Final[Mapping[str, str]] = {
 _NONE: Final = "-"
 _UNKNOWN_PART: Final = "[unknown]"
 _STOP_WHEN: Final = "stop_when"
+_PLAIN_STOPS: Final = {f"{_STOP_WHEN}.{name}" for name in ("broken_workloads", "below_required_for", "unscheduled_for")}
 _MOST_NAMED: Final = 10
 _MOST_ROWS: Final = 50
 
@@ -149,25 +151,45 @@ def _changed_inputs(migration: PreviewedMigration) -> Iterable[str]:
     new, old = migration.inputs, migration.old_inputs
     names = (new.keys() | old.keys()) - {"__provider", "planned_nodes"}
     changed = [
-        f"{code(name)} from {_value(name, old.get(name))} to {_value(name, new.get(name))}"
-        for name in sorted(names)
-        if new.get(name) != old.get(name)
+        text for name in sorted(names) for text in _changed_value(name, old.get(name), new.get(name), "its default")
     ]
     if changed:
         yield f"Changed: {list_some(changed, _MOST_NAMED)}."
 
 
-def _value(name: str, value: Any) -> str:
+def _changed_value(name: str, old: Any, new: Any, absent: str) -> Iterator[str]:
+    """Yield each difference of two values, that of maps with the path of its key: a whole map would be cut."""
+    if old == new:
+        return
+    maps = [value for value in (old, new) if value is not None]
+    if all(isinstance(value, dict) for value in maps):
+        for key in sorted({key for value in maps for key in value}):
+            yield from _changed_value(f"{name}.{key}", as_map(old).get(key), as_map(new).get(key), "unset")
+        return
+    before, after = _value(name, old, absent), _value(name, new, absent)
+    yield f"{code(name)} from {before} to {after}" if before != after else f"{code(name)}, in a part that is not shown"
+
+
+def _value(name: str, value: Any, absent: str) -> str:
     if value is None:
-        return "its default"
+        return absent
     if value == UNKNOWN:
         return "a value not known yet"
-    if name == _STOP_WHEN:
-        # The query of a URL may be a secret, which the engine shows when the program does not say so.
-        with suppress(InputError):
-            return code(str(read_stop_conditions(name, value) or "off"))
+    if name.partition(".")[0] == _STOP_WHEN and name not in _PLAIN_STOPS:
+        value = _describe_checks(name, value)
+    if value == HIDDEN:
         return "a value that is not shown"
-    return code(str(value).lower() if isinstance(value, bool) else str(_name_unknown(value)))
+    if isinstance(value, dict | list | bool):
+        return code(json.dumps(_name_unknown(value), ensure_ascii=False))
+    return code(str(value))
+
+
+def _describe_checks(name: str, value: Any) -> str:
+    """Return checks of ``stop_when`` without what may be a secret that the program does not mark as one."""
+    try:
+        return str(read_stop_conditions(_STOP_WHEN, {name.removeprefix(f"{_STOP_WHEN}."): value}) or "none")
+    except InputError:
+        return HIDDEN
 
 
 def _name_unknown(value: Any) -> Any:

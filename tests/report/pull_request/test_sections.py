@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -193,17 +195,55 @@ def test_an_update_tells_which_options_change() -> None:
         "<code>on&#95;timeout</code> from its default to <code>stop</code>, "
         "<code>soak&#95;time</code> from <code>0s</code> to a value not known yet, "
         "<code>virtual&#95;node&#95;group&#95;ids</code> from its default to "
-        "<code>&#91;'ols-1', '&#91;unknown&#93;'&#93;</code>."
+        '<code>&#91;"ols-1", "&#91;unknown&#93;"&#93;</code>.'
     ) in text
     assert UNKNOWN not in text
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "shown"),
+    [
+        (
+            {"nodes": {"asg_names": ["web*"], "limit": 1, "exclude": {"instance_ids": ["i-1"]}}},
+            {"nodes": {"asg_names": ["web*"], "limit": "50%", "exclude": {"instance_ids": ["i-1", "i-2"]}}},
+            'nodes.exclude.instance_ids from ["i-1"] to ["i-1", "i-2"], nodes.limit from 1 to 50%',
+        ),
+        ({}, {"nodes": {"all_nodes": True}}, "nodes.all_nodes from unset to true"),
+        (
+            {"freeze": {"weekly": ["Fri 16:00 - Mon 08:00"]}},
+            {},
+            'freeze.weekly from ["Fri 16:00 - Mon 08:00"] to unset',
+        ),
+        ({"nodes": UNKNOWN}, {"nodes": {"limit": 1}}, 'nodes from a value not known yet to {"limit": 1}'),
+        ({"triggers": [1, "a"]}, {"triggers": [1, None, True]}, 'triggers from [1, "a"] to [1, null, true]'),
+        (
+            {"stop_when": {"broken_workloads": True}},
+            {"stop_when": {"below_required_for": "20m"}},
+            "stop_when.below_required_for from unset to 20m, stop_when.broken_workloads from true to unset",
+        ),
+        ({"stop_when": {"broken_workloads": True}}, {}, "stop_when.broken_workloads from true to unset"),
+        (
+            {},
+            {"stop_when": {"kubernetes_conditions": [{"kind": "Node", "name": "n", "for": "5m", "no_answer": "fail"}]}},
+            "stop_when.kubernetes_conditions from unset to Node n Ready=True for 5m00s (no_answer: fail)",
+        ),
+    ],
+)
+def test_a_changed_map_or_list_is_shown_as_json_without_what_stays(
+    before: dict[str, Any], now: dict[str, Any], shown: str
+) -> None:
+    """Nobody who reads a pull request has to read Python, nor to compare two maps that are cut."""
+    text = comment(Case(document([step("web", now, op="update", before={"planned_nodes": {}, **before})])))
+    (line,) = (line for line in text.splitlines() if line.startswith("Changed: "))
+    assert html.unescape(re.sub(r"</?code>|\u200b", "", line)) == f"Changed: {shown}."
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://shop.example/?key=canary", "from its default to <code>http&#95;checks=&#91;https"),
-        ("[secret]", "from its default to a value that is not shown"),
-        (UNKNOWN, "from its default to a value that is not shown"),
+        ("https://shop.example/?key=canary", "from unset to <code>https&#58;//shop.example/ for 10m00s</code>"),
+        ("[secret]", "from unset to a value that is not shown"),
+        (UNKNOWN, "from unset to a value that is not shown"),
     ],
 )
 def test_an_update_never_shows_the_query_of_a_health_check(url: str, shown: str) -> None:
@@ -211,7 +251,22 @@ def test_an_update_never_shows_the_query_of_a_health_check(url: str, shown: str)
     now = {"stop_when": {"http_checks": [{"url": url, "contains": "canary"}]}}
     text = comment(Case(document([step("web", now, op="update", before={"planned_nodes": {}})])))
     assert "canary" not in text
-    assert f"<code>stop&#95;when</code> {shown}" in text
+    assert f"<code>stop&#95;when.http&#95;checks</code> {shown}" in text
+
+
+def test_an_update_names_a_check_that_changes_in_what_is_not_shown() -> None:
+    """The query of a URL, or the text that a response must contain."""
+    before, now = ({"stop_when": {"http_checks": [{"url": f"https://shop.example/?{key}"}]}} for key in "ab")
+    text = comment(Case(document([step("web", now, op="update", before=before)])))
+    assert "Changed: <code>stop&#95;when.http&#95;checks</code>, in a part that is not shown." in text
+
+
+@pytest.mark.parametrize("given", ["https://shop.example/?canary", ["canary"], {"url": "canary"}])
+def test_stop_when_of_another_form_is_not_shown(given: Any) -> None:
+    """It may be a check whose URL holds a password."""
+    text = comment(Case(document([step("web", {"stop_when": given}, op="update", before={"planned_nodes": {}})])))
+    assert "to a value that is not shown" in text
+    assert "canary" not in text
 
 
 @pytest.mark.parametrize(

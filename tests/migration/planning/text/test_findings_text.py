@@ -15,6 +15,7 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckResult, Ch
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_cause, render_check, render_line
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
+from ocean_migration_pulumi.migration.planning.text.plan_text import describe_changes
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity, UnplannedCause, UnplannedEffect
@@ -219,6 +220,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
             "changes": [
                 {"name": "planned_nodes", "approved": None, "now": None},
                 {"name": "batch_size_percentage", "approved": 5, "now": 50},
+                {"name": "stop_when", "approved": "off", "now": "broken_workloads"},
                 {"name": "should_terminate_drained_nodes", "approved": False, "now": True},
                 {"name": "prerequisites", "approved": "enforce", "now": "off"},
             ],
@@ -765,6 +767,12 @@ def test_commands_name_options_instead_of_inputs() -> None:
     own = [text for text, other in zip(list_texts(OPTIONS), list_texts(INPUTS), strict=True) if text != other]
     compare_with_golden(COMMAND_GOLDEN, own)
     assert not [text for text in own for name in OPTIONS.options if "_" in name and name in text]
+
+
+def test_a_change_in_what_no_message_shows_has_no_values() -> None:
+    """Such as the query of a URL, which the text of a check leaves out."""
+    shown = "https://shop.example/ for 10m00s"
+    assert describe_changes([{"name": "stop_when", "approved": shown, "now": shown}]) == "stop when: changed"
 
 
 def test_one_of_each_is_in_the_singular() -> None:

@@ -124,8 +124,8 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
         Args:
             resource_name: Name of the resource in the program.
             ocean_id: Ocean cluster, ``o-...``.
-            migration_ids: Migrations of the previous wave, the latest last; with ``succeeded``, None stands for a wave
-                without one. The gate waits again when they change.
+            migration_ids: Migrations of the previous wave, the latest last; if ``succeeded`` is set, None stands for a
+                wave that started none. The gate waits again when they change.
             succeeded: Output ``succeeded`` of the previous wave: the gate fails unless it is true. Default: ``True``.
             remaining: Output ``remaining_nodes`` of the previous wave, for the message when it did not succeed.
             scheduled: All pods of the cluster must be scheduled; without access to Kubernetes, those of the latest

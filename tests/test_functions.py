@@ -254,7 +254,7 @@ def test_log_is_cut_by_times_severity_and_number(sim: Simulator, ocean_id: str) 
         ({"since": "yesterday"}, "since must be an age such as"),
         ({"since": "99999999999d"}, "since must be an age such as"),
         ({"until": ""}, "until must not be empty"),
-        ({"since": "1h", "until": "2h"}, "until: '2h' is before since ('1h')"),
+        ({"since": "1h", "until": "2h"}, "until: '2h' is before the start ('1h')"),
         ({"severity": "error"}, 'severity must be "ALL", "INFO", "DEBUG", "WARN" or "ERROR", not'),
         ({"limit": 0}, "limit must be a whole number from 1 to 1000, not 0"),
         ({"limit": 1001}, "limit must be a whole number from 1 to 1000, not 1001"),

@@ -6,6 +6,7 @@ On a terminal tables have colours and fit its width; a pipe gets plain text that
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -30,6 +31,20 @@ _COMMAND: Final = re.compile(r"`[^`]*`|ocean-migration \w+ owm-\S+ --cluster \S+
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _BETWEEN: Final = 2
 """Columns between two cells of a drawn table: the padding of the left one, and the divider."""
+
+
+class OutputFile(click.Path):
+    """A file to write, in a folder that exists: a command must not fail when it has done its work."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; refuse one whose folder does not exist."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            self.fail(f"Folder '{path.parent}' does not exist.", param, ctx)
+        return path
 
 
 class Source(str):
@@ -163,7 +178,7 @@ def output_options(
             click.option(
                 "--output",
                 "file",
-                type=click.Path(dir_okay=False, path_type=Path),
+                type=OutputFile(),
                 metavar="FILE",
                 help="Write the result to this file instead of stdout.",
             ),

@@ -72,7 +72,7 @@ def test_what_is_no_preview_is_told_in_the_comment(given: str | bytes) -> None:
     result = run("--title", "commit 0123abc", given=given)
     assert result.exit_code == 2
     assert result.stdout.startswith(f"{HEAD}**Unknown: there is no preview.**\n\ncommit 0123abc\n\n")
-    assert result.stderr.startswith("Error: preview: not the output of")
+    assert result.stderr == "Error: preview: not the output of `pulumi preview --json` [invalid-input]\n"
 
 
 def test_a_mark_of_the_byte_order_does_not_matter() -> None:
@@ -166,8 +166,8 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     """One that is not there, and one that cannot be written."""
     assert run(str(tmp_path / "none.json")).exit_code == 2
     result = run("--output", str(tmp_path / "none" / "comment.md"), given=CREATED)
-    assert result.exit_code == 1
-    assert "none/comment.md: No such file or directory" in result.stderr
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Folder '{tmp_path / 'none'}' does not exist." in result.stderr
 
 
 def test_help_names_the_exit_statuses() -> None:

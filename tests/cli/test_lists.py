@@ -124,7 +124,8 @@ def test_result_can_be_written_to_a_file(terminal: Terminal, tmp_path: Path) -> 
     refused = terminal.run("candidates", "--output", "json")
     assert (refused.exit_code, "Use `-o json` for the format." in refused.stderr) == (2, True)
     missing = terminal.run("candidates", "--output", str(tmp_path / "none" / "nodes.txt"))
-    assert (missing.exit_code, "cannot write" in missing.stderr) == (1, True)
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert f"'--output': Folder '{tmp_path / 'none'}' does not exist." in missing.stderr
 
 
 def test_config_shows_where_each_setting_comes_from(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

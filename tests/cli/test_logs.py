@@ -53,7 +53,7 @@ def test_log_is_asked_for_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "message"),
     [
         (("--since", "soon"), "Error: --since must be an age such as"),
-        (("--since", "1h", "--until", "2h"), "Error: --until: '2h' is before since ('1h')"),
+        (("--since", "1h", "--until", "2h"), "Error: --until: '2h' is before the start ('1h')"),
         (("--follow", "--json"), "Error: --follow: mutually exclusive with --until, --json and -o json"),
         (("--follow", "--until", "1m"), "Error: --follow: mutually exclusive with --until, --json and -o json"),
         (("--limit", "1001"), "1001 is not in the range 1<=x<=1000"),

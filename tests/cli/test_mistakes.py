@@ -42,6 +42,18 @@ from tests.cli.conftest import Terminal
         (("plan", "--all-nodes", "--kubernetes-timeout", "nan"), 2, "'nan' is not a valid integer range."),
         (("clusters", "--cluster", ""), 2, "--cluster must not be empty [invalid-input]"),
         (("plan", "--all-nodes", "--cluster", ""), 2, "--cluster must not be empty [invalid-input]"),
+        (("nodes", "--virtual-node-group", "web"), 6, "; did you mean `ols-"),
+        (
+            ("plan", "--virtual-node-group", "web"),
+            2,
+            "` instead of `web`? Virtual Node Groups of the ",
+        ),
+        (
+            ("plan", "--node-name", "ip-10-0-0-2"),
+            2,
+            "did you mean `ip-10-0-0-2.us-west-2.compute.internal` instead of `ip-10-0-0-2`?",
+        ),
+        (("start", "--all-nodes", "--yes", "--output", "/no/such/plan.json"), 2, "Folder '/no/such' does not exist."),
         (("nodes", "--virtual-node-group", "ols-1"), 6, "--virtual-node-group: no Virtual Node Group 'ols-1' on o-"),
         (("status", "owm-1"), 6, "MIGRATION: no migration 'owm-1' on o-"),
         (("status",), 6, "Error: no migration on o-"),

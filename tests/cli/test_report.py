@@ -67,8 +67,8 @@ def test_a_page_goes_to_a_file(ended: Simulator, tmp_path: Path) -> None:
         assert printed(sim, "report", "-o", "html", "--to", str(page)) == ""
         result = run(sim, "report", "--to", str(tmp_path / "none" / "report.md"))
     assert page.read_text().startswith('<!DOCTYPE html>\n<html lang="en">')
-    assert result.exit_code == 1
-    assert "cannot write" in result.stderr
+    assert result.exit_code == 2
+    assert f"'--to': Folder '{tmp_path / 'none'}' does not exist." in result.stderr
 
 
 def test_a_record_tells_the_course_without_anybody_to_ask(ended: Simulator, tmp_path: Path) -> None:

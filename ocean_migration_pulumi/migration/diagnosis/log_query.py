@@ -41,7 +41,7 @@ def read_log_period(since: Any, until: Any, now: datetime) -> tuple[datetime, da
     start = _read_time_or_age("since", since, now)
     end = now + CLOCK_SKEW if until is None else _read_time_or_age("until", until, now)
     if end < start:
-        raise InputError("until", f"{shorten_value(until)} is before since ({shorten_value(since)})")
+        raise InputError("until", f"{shorten_value(until)} is before the start ({shorten_value(since)})")
     return start, end
 
 

@@ -147,7 +147,7 @@ def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> In
     parts = ["no node matches", *_explain_mismatch(spec.nodes, snapshot)]
     for name in _PATTERNS:
         for pattern in getattr(spec.nodes, name):
-            if nearest := _nearest(name, pattern, known[name]):
+            if nearest := _full_name(name, pattern, snapshot) or _nearest(name, pattern, known[name]):
                 parts.append(f"did you mean `{nearest}` instead of `{pattern}`?")
             elif name != _GLOBBED and not _WILDCARDS.isdisjoint(pattern):
                 parts.append(f"{name} takes names, not patterns such as `{pattern}`")
@@ -209,7 +209,8 @@ def report_unmatched_patterns(
         # Which Virtual Node Group a node matched is not known of those that have moved.
         is_group = name == "virtual_node_groups"
         if pattern not in existing[name] if is_group else all(selector.contradicts(node) for node in known):
-            fields = {"field": f"{prefix}{name}", "nearest": _nearest(name, pattern, existing[name])}
+            nearest = _full_name(name, pattern, snapshot) or _nearest(name, pattern, existing[name])
+            fields = {"field": f"{prefix}{name}", "nearest": nearest}
             diagnostics.append(Diagnostic.warning(Code.PATTERN_UNMATCHED, pattern, **fields))
     return diagnostics
 
@@ -243,6 +244,17 @@ def _names(nodes: Collection[Candidate | PlannedNode]) -> dict[str, list[str]]:
         "virtual_node_groups": {node.virtual_node_group_id for node in nodes},
     }
     return {field: sorted(name for name in found if name) for field, found in names.items()}
+
+
+def _full_name(field: str, given: str, snapshot: ClusterSnapshot) -> str | None:
+    """Return what the name of a Virtual Node Group or the short name of a node stands for; None unless it is one."""
+    if field == "virtual_node_groups":
+        found = [vng_id for vng_id, name in snapshot.vng_names.items() if name == given]
+    elif field == "node_names":
+        found = [name for name in _known_names(snapshot)[field] if name.partition(".")[0] == given]
+    else:
+        return None
+    return found[0] if len(found) == 1 else None
 
 
 def _nearest(field: str, pattern: str, names: Iterable[str]) -> str | None:

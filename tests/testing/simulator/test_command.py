@@ -82,7 +82,7 @@ def test_state_file_without_its_folder_is_one_line(tmp_path: Path, monkeypatch: 
     """The error names the file that was asked for."""
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(command, ["--state", "no/such/folder/state"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr == "Error: cannot use no/such/folder/state: No such file or directory\n"
 
 
@@ -108,7 +108,7 @@ def test_an_invalid_description_is_a_one_line_error(tmp_path: Path, content: str
     file = tmp_path / "world.json"
     file.write_text(content, encoding="utf-8")
     result = CliRunner().invoke(command, ["--world", str(file)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith(f"Error: {file}: ")
     assert said in result.stderr
@@ -117,7 +117,7 @@ def test_an_invalid_description_is_a_one_line_error(tmp_path: Path, content: str
 def test_a_missing_record_is_named() -> None:
     """An error of the operating system is no traceback, and no bare error number."""
     result = CliRunner().invoke(command, ["--replay", "no-such-record.jsonl"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr == "Error: cannot use no-such-record.jsonl: No such file or directory\n"
 
 
@@ -155,7 +155,7 @@ def test_a_simulator_that_cannot_start_exports_nothing(tmp_path: Path) -> None:
         timeout=PATIENCE,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: ")
 
 

@@ -155,7 +155,7 @@ def test_the_command_does_not_replace_another_kubeconfig(tmp_path: Path) -> None
     path = tmp_path / "config"
     path.write_text("apiVersion: v1\nkind: Config\n")
     result = CliRunner().invoke(command, ["--nodes", "2", "--kubeconfig", str(path)])
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"Error: {path} was not written by this simulator and is not replaced\n"
     assert path.read_text() == "apiVersion: v1\nkind: Config\n"
     unwritable = CliRunner().invoke(command, ["--nodes", "2", "--kubeconfig", str(tmp_path / "no" / "file")])

@@ -298,9 +298,9 @@ def _patient(api: Api, incident: Incident) -> Reply | None:
     [
         ("apiVersion: v1\n", [], "is not a record of ocean-migration"),
         (HEAD + "\n", [], "is a record without any exchange"),
-        (f"{HEAD}\n{line(0, CLUSTER)}\n", ["--nodes", "3"], "a replay has the world of its record"),
-        (f"{HEAD}\n{line(0, CLUSTER)}\n", ["--scenario", "stall"], "a replay has the world of its record"),
-        (f"{HEAD}\n{line(0, CLUSTER)}\n", ["--state", "state"], "a replay has the world of its record"),
+        (f"{HEAD}\n{line(0, CLUSTER)}\n", ["--nodes", "3"], "replay is mutually exclusive with"),
+        (f"{HEAD}\n{line(0, CLUSTER)}\n", ["--scenario", "stall"], "replay is mutually exclusive with"),
+        (f"{HEAD}\n{line(0, CLUSTER)}\n", ["--state", "state"], "replay is mutually exclusive with"),
         (None, [], "No such file or directory"),
     ],
     ids=["another format", "empty", "nodes", "scenario", "state", "nothing"],
@@ -313,7 +313,7 @@ def test_an_invalid_replay_is_a_one_line_error(
     if content is not None:
         path.write_text(content)
     result = CliRunner().invoke(command, ["--replay", str(path), *arguments])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -18,10 +18,13 @@ def command(context: CliContext, output: Output, virtual_node_group: str | None)
     """List the Ocean nodes of the cluster."""
     cluster = context.cluster_id
     if virtual_node_group is not None:
-        known = [each.id for each in context.client.list_virtual_node_groups(cluster)]
+        groups = context.client.list_virtual_node_groups(cluster)
+        known = [each.id for each in groups]
         if virtual_node_group not in known:
             problem = f"no Virtual Node Group {virtual_node_group!r} on {cluster}"
-            raise unknown_name("--virtual-node-group", problem, virtual_node_group, known)
+            named = [each.id for each in groups if each.name == virtual_node_group]
+            given = named[0] if len(named) == 1 else virtual_node_group
+            raise unknown_name("--virtual-node-group", problem, given, known)
     found = ClusterNodes.from_nodes(
         cluster, context.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group)
     )

@@ -11,7 +11,17 @@ import click
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.options import OPTIONS
-from ocean_migration_pulumi.cli.output import HTML, JSON, MARKDOWN, TABLE, Output, Table, examples, output_options
+from ocean_migration_pulumi.cli.output import (
+    HTML,
+    JSON,
+    MARKDOWN,
+    TABLE,
+    Output,
+    OutputFile,
+    Table,
+    examples,
+    output_options,
+)
 from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.migration.views.run_report import RunReport, build_run_report
@@ -34,7 +44,7 @@ from ocean_migration_pulumi.migration.views.run_report import RunReport, build_r
     metavar="FILE",
     help="Read timeline and workload health from the output of `pulumi stack export`; - reads stdin.",
 )
-@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="The same as --output.")
+@click.option("--to", type=OutputFile(), hidden=True, help="The same as --output.")
 @output_options((TABLE, MARKDOWN, JSON, HTML), elsewhere=MARKDOWN)
 @kubernetes_options
 @context_options

@@ -62,8 +62,8 @@ def command(
     remaining pods, new nodes, and the trend. Elsewhere: a line for each change, at least one each minute. Ctrl-C stops
     watching; the migration continues.
 
-    With access to Kubernetes, also how many pods of the migration's workloads are ready, each minute: of those that the
-    workloads ask for now, or with --stack of those that `pulumi up` requires.
+    With access to Kubernetes, it also shows each minute how many pods of the migration's workloads are ready: of those
+    that the workloads ask for now, or with --stack of those that `pulumi up` requires.
     """
     most, stalled = (
         read_duration("--timeout", timeout, never=True),

@@ -9,7 +9,8 @@ from typing import BinaryIO, Final
 
 import click
 
-from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.cli.output import OutputFile
+from ocean_migration_pulumi.errors import InputError, add_code
 
 UNREADABLE: Final = 2
 """Exit status for input that is not a preview, and for a preview file that cannot be read."""
@@ -50,6 +51,7 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     "--preview-file",
     "preview_files",
     type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     multiple=True,
     envvar="OCEAN_MIGRATION_PREVIEW_FILE",
     show_envvar=True,
@@ -57,8 +59,8 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    default=None,
+    type=OutputFile(),
+    metavar="FILE",
     help="Write to this file instead of stdout.",
 )
 @click.option(
@@ -86,6 +88,7 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     type=int,
     default=0,
     metavar="STATUS",
+    show_default=True,
     help="Exit status of `pulumi preview`: some failures are not in its JSON.",
 )
 @click.option(
@@ -118,12 +121,12 @@ def command(
             # Nobody wrote the file if the preview failed early, or has no migration.
             records |= read_previews(path) if path.exists() else {}
         except InputError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {add_code(str(error), error)}", err=True)
             status = UNREADABLE
     try:
         preview = parse_preview(file.read().decode("utf-8-sig", "replace"), records, status=preview_status)
     except InputError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {add_code(str(error), error)}", err=True)
         text, status = render_missing_preview(str(error), name=marker, title=title), UNREADABLE
     else:
         assessments = [assess_migration(migration) for migration in preview.migrations]

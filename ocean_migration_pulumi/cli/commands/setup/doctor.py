@@ -48,9 +48,9 @@ _WORDS = {
 @kubernetes_timeout_option
 @context_options
 def command(context: CliContext, output: Output, require_all: bool) -> None:
-    """Check all that a migration of every candidate node needs.
+    """Run all pre-flight checks for a migration of every candidate node.
 
-    Shows each check, what becomes of the pods, what blocks them, and whether they will fit. Sends only GETs.
+    Shows each check, what happens to the pods, what blocks them, and whether they will fit. Sends only GETs.
     """
     account = context.require_account()
     spec = MigrationSpec(ocean_id=context.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)

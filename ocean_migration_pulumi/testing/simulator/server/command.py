@@ -38,22 +38,33 @@ _EPILOG = (
 )
 
 
+class _RefusedOptionError(click.ClickException):
+    """A file or a combination of options that the simulator cannot use: wrong usage, in one line."""
+
+    exit_code = 2
+
+
 @click.command("simulator", epilog=_EPILOG)
 @click.option(
-    "--port", type=click.IntRange(0, 65535), metavar="PORT", default=0, help="Port on 127.0.0.1; 0 for a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    default=0,
+    help="Port on 127.0.0.1. Default: 0, which selects a free one.",
 )
 @click.option(
     "--nodes",
     type=click.IntRange(1, 50_000),
     metavar="N",
     default=None,
-    help="Nodes to migrate (16; 10,000 for large).",
+    help="Nodes to migrate. Default: 16, or 10,000 in the scenario large.",
 )
 @click.option(
     "--scenario",
     type=click.Choice(list(SCENARIOS)),
     metavar="NAME",
     default="success",
+    show_default=True,
     help="The scenario of the simulated world; see below.",
 )
 @click.option(
@@ -61,7 +72,7 @@ _EPILOG = (
     type=click.FloatRange(min=0, max=10_000, min_open=True),
     metavar="N",
     default=None,
-    help="Simulated seconds per real second (60).",
+    help="Simulated seconds per real second. Default: 60.",
 )
 @click.option(
     "--seed",
@@ -74,12 +85,14 @@ _EPILOG = (
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
-    help="Keep the state in this file. An existing file takes precedence over nodes, scenario and seed.",
+    metavar="FILE",
+    help="Keep the state in this file. An existing file takes precedence over --nodes, --scenario and --seed.",
 )
 @click.option(
     "--kubeconfig",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
+    metavar="FILE",
     help="Write a kubeconfig for the first cluster, with the right to evict pods, to this file.",
 )
 @click.option(
@@ -153,10 +166,10 @@ def command(
             world=None if world is None else _load_description(world),
         )
     except OSError as error:
-        raise click.ClickException(f"cannot use {error.filename}: {error.strerror}") from None
+        raise _RefusedOptionError(f"cannot use {error.filename}: {error.strerror}") from None
     except ValueError as error:
         where = "" if world is None else f"{world.name}: "
-        raise click.ClickException(f"{where}{error}") from None
+        raise _RefusedOptionError(f"{where}{error}") from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
     with ExitStack() as running:
@@ -225,7 +238,7 @@ def _write_kubeconfig(path: Path, simulator: Simulator) -> str:
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
     except ValueError as error:
-        raise click.ClickException(str(error)) from None
+        raise _RefusedOptionError(str(error)) from None
     return str(path)
 
 

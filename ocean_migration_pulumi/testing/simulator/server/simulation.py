@@ -44,7 +44,7 @@ class Simulation:
         if latency_ms < 0:
             raise ValueError("latency must not be negative")
         if replay is not None and (nodes, scenario, state_file, world) != (None, "success", None, None):
-            raise ValueError("a replay has the world of its record: it takes neither nodes, scenario nor state file")
+            raise ValueError("replay is mutually exclusive with nodes, scenario, state file and world")
         self.replay = None if replay is None else Replay(replay)
         """The record that is replayed instead of a simulated world."""
         self.faults = FaultInjector()

@@ -31,6 +31,7 @@ from ocean_migration_pulumi import (
     errors,
 )
 from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.spec.approval import REVIEWED
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.simulator import Simulator
@@ -136,6 +137,11 @@ def test_every_setting_is_described() -> None:
     """All keys of the stack's config are in the table of the settings."""
     cells = [cell for row in rows(page("docs/reference/settings.md")) for cell in row]
     assert {name for name in named(cells) if ":" in name and "/" not in name} == set(CONFIG_KEYS)
+
+
+def test_what_an_approval_covers_is_listed() -> None:
+    """A reviewer reads there what nobody can change after the approval."""
+    assert set(REVIEWED) <= named([section("docs/reference/resource.md", "Plan digest")])
 
 
 EXPLAIN_THEMSELVES = {

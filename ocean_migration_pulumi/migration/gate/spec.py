@@ -62,8 +62,8 @@ class GateSpec:
     ocean_id: str = declare_input(TEXT, "Ocean cluster, ``o-...``.", absent="", required=True)
     migration_ids: tuple[str, ...] = declare_input(
         InputType(input_readers.read_texts, "Sequence[Input[str | None]]", "list of str", absent=()),
-        "Migrations of the previous wave, the latest last; if ``succeeded`` is set, None stands for a wave that started "
-        "none. The gate waits again when they change.",
+        "Migrations of the previous wave, the latest last; if ``succeeded`` is set, None stands for a wave that "
+        "started none. The gate waits again when they change.",
     )
     succeeded: bool = declare_input(
         FLAG, "Output ``succeeded`` of the previous wave: the gate fails unless it is true.", default=True

@@ -200,15 +200,14 @@ def read_mapped_roles(data: Mapping[str, Any]) -> tuple[MappedRole, ...]:
     found: dict[str, MappedRole] = {}
     for entry in _read_list(decode_yaml(read_pairs(data, "data").get("mapRoles", ""))):
         fields = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
-        arn, groups = fields.get("rolearn"), fields.get("groups")
+        arn, username, groups = (fields.get(name) for name in ("rolearn", "username", "groups"))
         if not isinstance(arn, str) or not arn or fields.get("sso") is not None:
             continue
-        username = fields.get("username")
-        role = MappedRole(
-            arn=arn,
-            username=username if isinstance(username, str) else "",
-            groups=tuple(filter(lambda group: isinstance(group, str), groups)) if isinstance(groups, list) else (),
-        )
+        if not isinstance(username, str | None) or not isinstance(groups, list | None):
+            continue
+        if not all(isinstance(group, str) for group in groups or ()):
+            continue
+        role = MappedRole(arn=arn, username=username or "", groups=tuple(groups or ()))
         # Taken out first, so that the order is that of the entries that count.
         found.pop(arn.lower(), None)
         found[arn.lower()] = role

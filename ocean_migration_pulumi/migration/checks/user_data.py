@@ -17,16 +17,24 @@ from typing import Any, Final
 from ocean_migration_pulumi.common.json_values import as_list
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Taint
 
-_FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\]+)"""
+_FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\);]+)"""
 _LABELS: Final = re.compile(_FLAG.format(name="node-labels"))
 _TAINTS: Final = re.compile(_FLAG.format(name="register-with-taints"))
-_COMMENT: Final = re.compile(r"^[ \t]*#(?!!).*$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"(?:^[ \t]*#(?!!)|[ \t]#[ \t]).*$", re.MULTILINE)
 _EXTRA_ARGUMENTS: Final = re.compile(r"-(?:-kubelet-extra-args|KubeletExtraArgs)[=\s]+(?P<value>[^\n]*)")
-_CONTINUED: Final = re.compile(r"\\\r?\n\s*")
+_CONTINUED: Final = re.compile(r"\\\r?\n")
+"""What a shell takes away: words on both sides of it are one."""
+_UNQUOTED_ARGUMENT: Final = re.compile(
+    r"""(?P<kept>--kubelet-extra-args[ \t]+--[^\s"'$]+)(?=[ \t])(?P<others>[^\n;&|]*)"""
+)
+"""Of arguments that are not in quotes, bootstrap.sh gives the first word to the kubelet, and ignores the others."""
 _VARIABLE: Final = re.compile(r"[$`]|\{\{|%\w+%")
 _SCRIPT: Final = re.compile(r"bootstrap\.sh|EKSBootstrap|nodeadm|--node-labels|--register-with-taints")
 _NODE_CONFIG: Final = re.compile(r"^\s*[\"']?apiVersion[\"']?:\s*[\"']?node\.eks\.aws/", re.MULTILINE)
-_SETTINGS: Final = re.compile(r"^\s*\[?settings\b", re.MULTILINE)
+_SETTINGS: Final = re.compile(r"^\s*\[?\s*[\"']?settings\b", re.MULTILINE)
+_NAMED_BY_ID: Final = re.compile(
+    r"(?P<gate>InstanceIdNodeName[\"']?\s*:\s*true)|hostname-override-source[\"']?\s*=\s*[\"']?(?P<source>[\w-]+)"
+)
 _CLUSTER_FIELDS: Final = ("name", "apiServerEndpoint", "certificateAuthority", "cidr")
 _CLUSTER_SETTINGS: Final = ("cluster-name", "api-server", "cluster-certificate", "cluster-dns-ip")
 _BOOTSTRAPPED: Final = re.compile(r"bootstrap\.sh\s+[\"']?(?P<name>[\w-]+)")
@@ -50,14 +58,29 @@ def read_user_data(user_data: str) -> NodeRegistration:
     """Return what user data sets, as far as it can be read."""
     found = NodeRegistration()
     for part in _split_parts(user_data):
-        if _NODE_CONFIG.search(part):
+        # A script may write the configuration that a program reads later.
+        is_script = part.lstrip().startswith("#!")
+        if _NODE_CONFIG.search(part) and not is_script:
             _read_node_config(part, found)
-        elif _SETTINGS.search(part) and not part.lstrip().startswith("#!"):
+        elif _SETTINGS.search(part) and not is_script:
             _read_settings(part, found)
         elif _SCRIPT.search(part):
             found.is_known = True
-            _read_script(_COMMENT.sub("", _CONTINUED.sub(" ", part)), found)
+            _read_script(_COMMENT.sub("", _CONTINUED.sub("", part)), found)
     return found
+
+
+def is_named_by_id(user_data: str) -> bool | None:
+    """Tell whether nodes are named by their instance id, and not by their private DNS name; None when not known.
+
+    With nodeadm it depends on a feature gate, whose default is not the same on all versions of Amazon Linux.
+    """
+    if match := _NAMED_BY_ID.search(user_data):
+        return bool(match["gate"]) or match["source"] == "instance-id"
+    found = read_user_data(user_data)
+    if not found.is_known or not found.is_complete or "hostname-override" in user_data:
+        return None
+    return None if any(map(_NODE_CONFIG.search, _split_parts(user_data))) else False
 
 
 def render_user_data(cluster_user_data: str, labels: Mapping[str, str], taints: Iterable[Taint]) -> str:
@@ -72,7 +95,7 @@ def render_user_data(cluster_user_data: str, labels: Mapping[str, str], taints: 
             return _render_node_config(part, flags)
         if _SETTINGS.search(part) and not part.lstrip().startswith("#!"):
             return _render_settings(part, labels, taints)
-        if match := _BOOTSTRAPPED.search(_CONTINUED.sub(" ", part)):
+        if match := _BOOTSTRAPPED.search(_CONTINUED.sub("", part)):
             return (
                 "#!/bin/bash\n"
                 f"/etc/eks/bootstrap.sh {match['name']} --kubelet-extra-args {shlex.quote(' '.join(flags))}\n"
@@ -106,8 +129,9 @@ def _split_parts(user_data: str) -> Iterator[str]:
 
 def _read_script(text: str, found: NodeRegistration) -> None:
     """Read the arguments that a script gives to the kubelet; those that a variable holds may be set anywhere."""
-    _read_flags(text, found)
-    if any(_VARIABLE.search(match["value"]) for match in _EXTRA_ARGUMENTS.finditer(text)):
+    _read_flags(_UNQUOTED_ARGUMENT.sub(r"\g<kept>", text), found)
+    has_variables = any(_VARIABLE.search(match["value"]) for match in _EXTRA_ARGUMENTS.finditer(text))
+    if has_variables or "registerWithTaints" in text:
         found.is_complete = False
 
 

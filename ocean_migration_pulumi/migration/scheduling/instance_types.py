@@ -1,16 +1,17 @@
 """The machines that a Virtual Node Group may start: which types, how large, of which architecture.
 
 What counts is what pods can use of a machine: the allocatable resources of nodes of its type, else the size of the type
-without what EKS reserves.
+without what EKS, or the user data, reserves.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Self
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, InstanceTypeSpec
@@ -47,6 +48,12 @@ _POSSIBLE_PODS: Final = (
     (10**6, (234, 737)),
 )
 """The fewest and the most pods on types of up to so many cores, by eni-max-pods.txt of amazon-eks-ami."""
+_MAX_PODS: Final = re.compile(r"max[-_]?pods[\"']?[\s=:]+[\"']?(\d{1,4})\b", re.IGNORECASE)
+_RESERVATION: Final = re.compile(r"(kube|system)-?reserved", re.IGNORECASE)
+_CPU: Final = re.compile(r"\bcpu[\"']?\s*[=:]\s*[\"']?(\d*\.?\d+)(m?)\b")
+_MEMORY: Final = re.compile(r"\bmemory[\"']?\s*[=:]\s*[\"']?(\d*\.?\d+)([KMG])")
+_LONGEST_RESERVATION: Final = 120
+_MIB: Final = {"K": 1 / 1024, "M": 1, "G": 1024}
 _FIRST_REGULAR: Final = 5
 """Before this generation of EC2, the sizes of the families do not follow the rule."""
 
@@ -68,11 +75,46 @@ class InstanceType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KubeletSettings:
+    """What user data says of how much a node keeps from pods, in any of the forms that kubelets read."""
+
+    max_pods: int = 0
+    """How many pods a node takes; 0 when it is not set."""
+    kube: Resources = field(default_factory=Resources)
+    """What is reserved for Kubernetes, instead of what EKS reserves."""
+    system: Resources = field(default_factory=Resources)
+    """What is reserved for the operating system, besides."""
+
+    @classmethod
+    def from_user_data(cls, user_data: str) -> Self:
+        """Read arguments of the kubelet, NodeConfig of nodeadm, or settings of Bottlerocket."""
+        _, *parts = _RESERVATION.split(user_data)
+        reserved = {"kube": Resources(), "system": Resources()}
+        for owner, text in zip(parts[::2], parts[1::2], strict=True):
+            found = text[:_LONGEST_RESERVATION]
+            if (cpu := _CPU.search(found)) or _MEMORY.search(found):
+                memory = _MEMORY.search(found)
+                reserved[owner.lower()] = Resources(
+                    milli_cpu=int(float(cpu[1]) * (1 if cpu[2] else 1000)) if cpu else 0,
+                    memory_mib=int(float(memory[1]) * _MIB[memory[2]]) if memory else 0,
+                )
+        pods = max(map(int, _MAX_PODS.findall(user_data)), default=0)
+        return cls(max_pods=pods, **reserved)
+
+
+_NO_SETTINGS: Final = KubeletSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceTypeCatalog:
-    """What is known of instance types: from nodes that run, else from AWS, else from their names."""
+    """What is known of instance types: from nodes that run, else from AWS, else from their names.
+
+    ``seen`` has what nodes of a type leave to pods, at least and at most; ``settings`` are those of new nodes.
+    """
 
     described: Mapping[str, InstanceTypeSpec] = field(default_factory=dict)
-    seen: Mapping[str, Resources] = field(default_factory=dict)
+    seen: Mapping[str, tuple[Resources, Resources]] = field(default_factory=dict)
+    settings: KubeletSettings = _NO_SETTINGS
 
     @classmethod
     def from_sources(
@@ -81,28 +123,28 @@ class InstanceTypeCatalog:
         ocean_nodes: Iterable[ClusterNode],
         kubernetes_nodes: Iterable[KubernetesNode] = (),
     ) -> InstanceTypeCatalog:
-        """Collect what is known; of nodes of one type the largest counts."""
-        seen: dict[str, Resources] = {}
+        """Collect what is known; of a type that Ocean runs only its own nodes count, as new ones are like them."""
+        others: dict[str, list[Resources]] = defaultdict(list)
+        own: dict[str, list[Resources]] = defaultdict(list)
         for known in kubernetes_nodes:
             name = known.labels.get(INSTANCE_TYPE_LABEL, "")
             if name and known.allocatable is not None:
-                before = seen.get(name, Resources())
-                found = known.allocatable
-                seen[name] = Resources(
-                    milli_cpu=max(before.milli_cpu, found.milli_cpu),
-                    memory_mib=max(before.memory_mib, found.memory_mib),
-                    # Without the device plugin a node reports no GPU, whatever its type has.
-                    gpu=max(before.gpu, found.gpu or _gpus_by_name(name)),
-                )
+                # Without the device plugin a node reports no GPU, whatever its type has.
+                gpu = known.allocatable.gpu or _gpus_by_name(name)
+                others[name].append(replace(known.allocatable, gpu=gpu, others=()))
         for node in ocean_nodes:
             if node.instance_type and node.allocatable_milli_cpu and node.allocatable_memory_mib:
-                before = seen.get(node.instance_type, Resources())
-                gpu = ANY_SIZE.gpu if node.allocatable_gpu is None else int(node.allocatable_gpu)
-                seen[node.instance_type] = Resources(
-                    milli_cpu=max(before.milli_cpu, int(node.allocatable_milli_cpu)),
-                    memory_mib=max(before.memory_mib, int(node.allocatable_memory_mib)),
-                    gpu=max(before.gpu, gpu),
+                own[node.instance_type].append(
+                    Resources(
+                        milli_cpu=int(node.allocatable_milli_cpu),
+                        memory_mib=int(node.allocatable_memory_mib),
+                        gpu=ANY_SIZE.gpu if node.allocatable_gpu is None else int(node.allocatable_gpu),
+                    )
                 )
+        seen = {
+            name: _bounds(own[name] or others[name], gpu=max(each.gpu for each in (*own[name], *others[name])))
+            for name in {*own, *others}
+        }
         return cls(described=cloud.machines if cloud else {}, seen=seen)
 
     def machine(self, name: str) -> InstanceType:
@@ -113,10 +155,13 @@ class InstanceTypeCatalog:
         if described := self.described.get(name):
             size, architectures = described.resources, frozenset(described.architectures)
         if (seen := self.seen.get(name)) is not None:
-            return InstanceType(name=name, resources=seen, architectures=architectures)
-        if size is None or "*" in name:
+            least, most = seen
+            if size and self.settings != _NO_SETTINGS:  # nodes that run may have been set up without them
+                least, _ = _bounds((least, _allocatable(size, self.settings)[0]), gpu=least.gpu)
+        elif size is None or "*" in name:
             return InstanceType(name=name, resources=size, architectures=architectures)
-        least, most = _allocatable(size)
+        else:
+            least, most = _allocatable(size, self.settings)
         return InstanceType(name=name, resources=least, most=most, architectures=architectures)
 
 
@@ -147,25 +192,43 @@ class AllowedTypes:
         return list(found.values()) or [InstanceType(name=_ANY_TYPE)]
 
 
-def _allocatable(size: Resources) -> tuple[Resources, Resources]:
+def _bounds(sizes: Iterable[Resources], *, gpu: int) -> tuple[Resources, Resources]:
+    """Return the least and the most of each resource, with so many GPUs."""
+    known = list(sizes)
+    cpus, memories = [each.milli_cpu for each in known], [each.memory_mib for each in known]
+    return (
+        Resources(milli_cpu=min(cpus), memory_mib=min(memories), gpu=gpu),
+        Resources(milli_cpu=max(cpus), memory_mib=max(memories), gpu=gpu),
+    )
+
+
+def _allocatable(size: Resources, settings: KubeletSettings) -> tuple[Resources, Resources]:
     """Return what a node of EKS has for pods, at least and at most.
 
     The kubelet of EKS reserves of the CPU 6 % of the first core, 1 % of the second, 0.5 % of the next two and 0.25 % of
     the others; of the memory 255 MiB, 11 MiB for each possible pod, and the eviction threshold of 100 MiB (nodeadm and
     bootstrap.sh of awslabs/amazon-eks-ami). How many pods are possible depends on the type, and the hypervisor keeps
-    some memory for itself: up to 7.5 % by Karpenter's VM_MEMORY_OVERHEAD_PERCENT.
+    some memory for itself: up to 7.5 % by Karpenter's VM_MEMORY_OVERHEAD_PERCENT. Bottlerocket counts the pods that its
+    settings allow; the others count those of the type whatever is allowed. Reservations of the user data take the place
+    of those of EKS; only the least is bounded by them, as they may not be all that the user data says.
     """
     cores = size.milli_cpu // 1000
-    reserved = sum(_CORE_SHARES[min(core, len(_CORE_SHARES) - 1)] for core in range(cores))
-    milli_cpu = size.milli_cpu - -(-reserved // 10)
+    shares = sum(_CORE_SHARES[min(core, len(_CORE_SHARES) - 1)] for core in range(cores))
+    milli_cpu = -(-shares // 10)
     few, many = next(pods for most_cores, pods in _POSSIBLE_PODS if cores <= most_cores)
-    kept = size.memory_mib * _HYPERVISOR // 1000
-    least = max(0, size.memory_mib - kept - _RESERVED_MIB - _POD_MIB * many)
-    most = max(0, size.memory_mib - _RESERVED_MIB - _POD_MIB * few)
-    return (
-        replace(size, milli_cpu=milli_cpu, memory_mib=least),
-        replace(size, milli_cpu=milli_cpu, memory_mib=most),
+    hypervisor = size.memory_mib * _HYPERVISOR // 1000
+    memory_mib = max(_RESERVED_MIB + _POD_MIB * max(many, settings.max_pods), settings.kube.memory_mib)
+    least = replace(
+        size,
+        milli_cpu=max(0, size.milli_cpu - max(milli_cpu, settings.kube.milli_cpu) - settings.system.milli_cpu),
+        memory_mib=max(0, size.memory_mib - hypervisor - memory_mib - settings.system.memory_mib),
     )
+    most = replace(
+        size,
+        milli_cpu=size.milli_cpu - milli_cpu,
+        memory_mib=max(0, size.memory_mib - _RESERVED_MIB - _POD_MIB * few),
+    )
+    return least, most
 
 
 def _gpus_by_name(name: str) -> int:

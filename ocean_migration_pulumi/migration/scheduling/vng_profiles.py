@@ -16,6 +16,7 @@ from ocean_migration_pulumi.migration.scheduling.instance_types import (
     AllowedTypes,
     InstanceType,
     InstanceTypeCatalog,
+    KubeletSettings,
 )
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ARCHITECTURE_LABEL,
@@ -301,8 +302,9 @@ def profile_vngs(
         others = not subnets or any(subnet not in in_zone for subnet in subnets)
         taints = [Taint(key=key, value=value, effect=effect) for key, value, effect in (vng.taints if vng else ())]
         types = AllowedTypes.from_template(template, cluster.template)
-        machines = tuple(types.machines(catalogue))
         user_data = template.user_data or cluster.template.user_data
+        known = replace(catalogue, settings=KubeletSettings.from_user_data(user_data))
+        machines = tuple(types.machines(known))
         return VngProfile(
             id=vng_id,
             labels=dict(vng.labels) if vng else {},
@@ -313,10 +315,10 @@ def profile_vngs(
             types=types,
             machines=machines,
             whole=NodeCapacity.together(NodeCapacity.from_instance_type(machine, _NO_DAEMONS) for machine in machines),
-            catalogue=catalogue,
+            catalogue=known,
             seen_labels=frozenset(seen_labels[vng_id]),
             others=seen_others[vng_id],
-            system=seen_systems.get(vng_id) or _system_of(user_data),
+            system=seen_systems.get(vng_id) or system_of(user_data),
             user_data=user_data,
         )
 
@@ -344,7 +346,7 @@ def _is_set_in(user_data: str, key: str) -> bool:
     return re.search(rf"(?<![\w./-]){re.escape(key)}[\"']?\s*[=:]", user_data) is not None
 
 
-def _system_of(user_data: str) -> str:
+def system_of(user_data: str) -> str:
     """Return the operating system that runs user data: scripts for Windows are in one of two tags."""
     return "windows" if any(tag in user_data.lower() for tag in ("<powershell>", "<script>")) else "linux"
 

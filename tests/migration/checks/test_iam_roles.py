@@ -116,11 +116,71 @@ def test_entry_of_aws_auth_needs_the_groups_and_the_username_of_nodes(
     assert (check_result.fields["username"], check_result.fields["missing"]) == (username, missing)
 
 
-@pytest.mark.parametrize("name", ["EC2PrivateDNSName", "SessionName", "SessionNameRaw"])
-def test_username_may_be_any_template_of_a_node(name: str) -> None:
-    """The instance's DNS name, or its session, which is its id."""
-    entry = mapped(MAPPED, username=f"system:node:{{{{{name}}}}}")
-    assert check(KubernetesSnapshot(mapped_roles=(entry,)), facts()).status is CheckStatus.PASS
+def with_user_data(user_data: str) -> dict[str, VirtualNodeGroup]:
+    """Return the VNG with user data."""
+    return {"ols-1": VirtualNodeGroup(id="ols-1", name="web", template=LaunchTemplate(user_data=user_data))}
+
+
+SCRIPT = "#!/bin/bash\n/etc/eks/bootstrap.sh shop"
+GATE = "apiVersion: node.eks.aws/v1alpha1\nspec:\n  featureGates:\n    InstanceIdNodeName: {}\n"
+BY_ID = '[settings.kubernetes]\nhostname-override-source = "instance-id"\n'
+
+
+@pytest.mark.parametrize("name", ["SessionName", "SessionNameRaw"])
+@pytest.mark.parametrize(
+    ("user_data", "by_dns_name", "by_session"),
+    [
+        ("", CheckStatus.PASS, CheckStatus.UNKNOWN),
+        (SCRIPT, CheckStatus.PASS, CheckStatus.FAIL),
+        (f"{SCRIPT} --kubelet-extra-args --hostname-override=$ID", CheckStatus.PASS, CheckStatus.UNKNOWN),
+        (GATE.format("true"), CheckStatus.FAIL, CheckStatus.PASS),
+        # Without the gate, newer versions of Amazon Linux name nodes by their instance id.
+        (GATE.partition("spec")[0], CheckStatus.PASS, CheckStatus.UNKNOWN),
+        (BY_ID, CheckStatus.FAIL, CheckStatus.PASS),
+        (BY_ID.replace("instance-id", "private-dns-name"), CheckStatus.PASS, CheckStatus.FAIL),
+    ],
+)
+def test_username_is_the_name_of_the_node(
+    user_data: str, by_dns_name: CheckStatus, by_session: CheckStatus, name: str
+) -> None:
+    """The session of an instance is its id, which names a node only if its user data says so."""
+    for username, status in ((name, by_session), ("EC2PrivateDNSName", by_dns_name)):
+        entry = mapped(MAPPED, username=f"system:node:{{{{{username}}}}}")
+        check_result = check(KubernetesSnapshot(mapped_roles=(entry,)), facts(), vngs=with_user_data(user_data))
+        assert check_result.status is status
+        if status is not CheckStatus.PASS:
+            assert check_result.fields["username"] == entry.username
+        if status is CheckStatus.UNKNOWN:
+            assert check_result.finding is Finding.ROLE_USERNAME_UNSURE
+
+
+def test_nodes_of_windows_need_a_group_of_their_own() -> None:
+    """Without it their pods reach no Service, although the nodes register."""
+    vngs = with_user_data("<powershell>Start-EKSBootstrap.ps1 -EKSClusterName shop</powershell>")
+    group = "eks:kube-proxy-windows"
+    check_result = check(KubernetesSnapshot(mapped_roles=(mapped(MAPPED),)), facts(), vngs=vngs)
+    assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, Finding.ROLE_MAPPED_WRONG)
+    assert (check_result.fields["missing"], check_result.fields["windows"]) == ([group], True)
+    entry = mapped(MAPPED, groups=(*NODE["groups"], group))
+    assert check(KubernetesSnapshot(mapped_roles=(entry,)), facts(), vngs=vngs).status is CheckStatus.PASS
+    check_result = check(KubernetesSnapshot(), facts(ROLE), vngs=vngs)
+    assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, Finding.ACCESS_ENTRY_OF_OTHER_TYPE)
+    assert check(KubernetesSnapshot(), facts(ROLE, types="EC2_WINDOWS"), vngs=vngs).status is CheckStatus.PASS
+
+
+@pytest.mark.parametrize(
+    ("profile", "status"),
+    [
+        ("arn:aws:iam::123456789012:instance-profile/ocean-role", CheckStatus.PASS),
+        ("arn:aws:iam::123456789012:instance-profile/team/ocean-role", CheckStatus.PASS),
+        ("arn:aws:iam::999999999999:instance-profile/ocean-role", CheckStatus.UNKNOWN),
+        ("arn:aws-cn:iam::123456789012:instance-profile/ocean-role", CheckStatus.UNKNOWN),
+    ],
+)
+def test_role_of_another_account_is_another_role(profile: str, status: CheckStatus) -> None:
+    """Whatever its name is."""
+    cluster = Cluster(id="o-1", template=LaunchTemplate(instance_profile=profile))
+    assert check(KubernetesSnapshot(mapped_roles=(mapped(MAPPED),)), None, cluster=cluster).status is status
 
 
 def test_aws_auth_that_cannot_be_read_leaves_a_role_without_entry_unknown() -> None:

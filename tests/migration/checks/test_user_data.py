@@ -109,6 +109,7 @@ def test_labels_and_taints_of_each_form(name: str) -> None:
         ("# bootstrap.sh shop --kubelet-extra-args --node-labels=a=$B\n/etc/eks/bootstrap.sh shop", True, True),
         ("  # --register-with-taints=a:NoSchedule --node-labels=a=b\n/etc/eks/bootstrap.sh shop", True, True),
         ("apiVersion: node.eks.aws/v1alpha1\nspec: [", True, False),
+        ("#!/bin/bash\nnodeadm init <<EOF\nregisterWithTaints:\n- {key: a}\nEOF", True, False),
         ("[settings.kubernetes]\nnode-labels = ", True, False),
     ],
 )
@@ -125,6 +126,16 @@ def test_what_cannot_be_read_is_said(user_data: str, known: bool, complete: bool
         (NODE_CONFIG.replace("=tier", "\n      - tier"), LABELS),
         ("bootstrap.sh shop --kubelet-extra-args '--node-labels=a=,b=c=d'", {"a": "", "b": "c=d"}),
         ("bootstrap.sh shop --kubelet-extra-args '--node-labels=a=b --node-labels=c=d'", {"a": "b", "c": "d"}),
+        ("bootstrap.sh shop --kubelet-extra-args '--node-labels=a=b' # --node-labels=c=d", {"a": "b"}),
+        # A shell takes a backslash and the end of the line away, and nothing else.
+        ('bootstrap.sh shop --kubelet-extra-args "--node-labels=a=b,\\\nc=d"', {"a": "b", "c": "d"}),
+        ("ARGS=(--node-labels a=b,c=d)\nbootstrap.sh shop", {"a": "b", "c": "d"}),
+        # Without quotes, the kubelet gets the first word.
+        ("bootstrap.sh shop --kubelet-extra-args --node-labels=a=b --node-labels=c=d", {"a": "b"}),
+        (f"#!/bin/bash\ncat > config.yaml <<EOF\n{NODE_CONFIG}EOF\nnodeadm init", LABELS),
+        ('["settings"."kubernetes"."node-labels"]\ntier = "web"\nteam = "shop"', LABELS),
+        ('[ settings.kubernetes.node-labels ]\ntier = "web"\nteam = "shop"', LABELS),
+        ('settings.kubernetes.node-labels.tier = "web"\nsettings.kubernetes.node-labels.team = "shop"', LABELS),
         ("#cloud-config\nruncmd:\n  - bootstrap.sh shop --kubelet-extra-args '--node-labels=a=b'", {"a": "b"}),
     ],
 )

@@ -6,7 +6,12 @@ import pytest
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, InstanceTypeSpec
-from ocean_migration_pulumi.migration.scheduling.instance_types import ANY_SIZE, AllowedTypes, InstanceTypeCatalog
+from ocean_migration_pulumi.migration.scheduling.instance_types import (
+    ANY_SIZE,
+    AllowedTypes,
+    InstanceTypeCatalog,
+    KubeletSettings,
+)
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesNode, Resources
 
 
@@ -79,7 +84,7 @@ def test_allocatable_of_real_nodes_is_between_the_bounds(name: str, milli_cpu: i
 
 
 def test_nodes_know_better_than_aws_and_aws_better_than_names() -> None:
-    """Of nodes of one type the largest counts; those that do not tell are no evidence."""
+    """Those of Ocean before others; those that do not tell are no evidence."""
     nodes = [
         ClusterNode(instance_id="i-1", instance_type="m5.large", allocatable_milli_cpu=9, allocatable_memory_mib=9),
         ClusterNode(
@@ -104,14 +109,52 @@ def test_nodes_know_better_than_aws_and_aws_better_than_names() -> None:
     ]
     machines = {"m5.large": described, "c5.large": described}
     catalogue = InstanceTypeCatalog.from_sources(AwsFacts(machines=machines), nodes, known)
-    assert catalogue.machine("m5.large").resources == Resources(milli_cpu=9, memory_mib=99, gpu=ANY_SIZE.gpu)
+    assert catalogue.machine("m5.large").resources == Resources(milli_cpu=9, memory_mib=9, gpu=ANY_SIZE.gpu)
     assert catalogue.machine("m5.large").architectures == {"arm64"}
     by_aws = catalogue.machine("c5.large").resources
     assert by_aws is not None
     assert by_aws.milli_cpu == 2925
-    assert catalogue.machine("t3.large").resources == Resources(milli_cpu=1930, memory_mib=7100, gpu=ANY_SIZE.gpu)
+    # Nodes of one type may differ: what they all have is certain.
+    least, most = (
+        Resources(milli_cpu=cpu, memory_mib=mib, gpu=ANY_SIZE.gpu) for cpu, mib in ((1900, 7000), (1930, 7100))
+    )
+    assert (catalogue.machine("t3.large").resources, catalogue.machine("t3.large").most) == (least, most)
     assert catalogue.machine("r5.large").most is not None
     assert catalogue.seen.keys() == {"m5.large", "t3.large"}
+
+
+@pytest.mark.parametrize(
+    ("user_data", "milli_cpu", "memory_mib"),
+    [
+        # As measured: 29 pods on an m5.large leave 7074 MiB, 110 pods 6215.
+        ("", 1930, 6838),
+        ("/etc/eks/bootstrap.sh shop --use-max-pods false --kubelet-extra-args '--max-pods=110'", 1930, 6013),
+        ("spec:\n  kubelet:\n    config:\n      maxPods: 110\n", 1930, 6013),
+        ('{"maxPods": 110}', 1930, 6013),
+        ("[settings.kubernetes]\nmax-pods = 110", 1930, 6013),
+        ("--max-pods=17", 1930, 6838),
+        ("--kubelet-extra-args '--kube-reserved=cpu=250m,memory=1Gi'", 1750, 6554),
+        ("--kube-reserved=cpu=250m --system-reserved=memory=500Mi", 1750, 6338),
+        ("kubeReserved:\n  cpu: 0.5\n  memory: 1.5Gi\nsystemReserved: {cpu: 100m, memory: 512Mi}", 1400, 5530),
+        ('[settings.kubernetes.kube-reserved]\ncpu = "100m"\nmemory = "2Gi"', 1900, 5530),
+        # Less than what is reserved anyway is taken for not all of it.
+        ("kubeReserved: {cpu: 10m, memory: 50Mi}", 1930, 6838),
+        ("kubeReservedCgroup: /kube\nevictionHard: {memory.available: 5%}", 1930, 6838),
+    ],
+)
+def test_user_data_may_keep_more_from_pods(user_data: str, milli_cpu: int, memory_mib: int) -> None:
+    """More pods, or reservations: then a node leaves less for certain, whatever others of its type leave."""
+    settings = KubeletSettings.from_user_data(user_data)
+    by_name = InstanceTypeCatalog(settings=settings).machine("m5.large")
+    assert by_name.resources is not None
+    assert by_name.most is not None
+    assert by_name.resources.milli_cpu == pytest.approx(milli_cpu, abs=1)
+    assert by_name.resources.memory_mib == pytest.approx(memory_mib, abs=1)
+    assert by_name.most.memory_mib > 7074
+    running = Resources(milli_cpu=1930, memory_mib=7074)
+    by_nodes = InstanceTypeCatalog(seen={"m5.large": (running, running)}, settings=settings).machine("m5.large")
+    assert by_nodes.most == running
+    assert by_nodes.resources == (running if settings == KubeletSettings() else by_name.resources)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from ocean_migration_pulumi.common.text import all_of, count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.checks.iam_roles import WINDOWS_GROUP
 from ocean_migration_pulumi.migration.planning.text.sentences import capitalize, join_sentences
 from ocean_migration_pulumi.migration.planning.text.templates import Fields
 from ocean_migration_pulumi.migration.scheduling.aws_facts import without_path
@@ -205,24 +206,56 @@ def _amount(fields: Fields, name: str) -> str:
 
 
 def _map_role(fields: Fields) -> str:
-    return f"Create an access entry of type EC2_LINUX, or map {without_path(fields['role'])} in aws-auth with {_NODES}"
+    role = without_path(fields["role"])
+    return f"{_create_entry(fields)}, or map {role} in aws-auth with {_needed_by_nodes(fields)}"
+
+
+def _create_entry(fields: Fields) -> str:
+    return f"Create an access entry of type {_entry_type(fields)}"
+
+
+def _entry_type(fields: Fields) -> str:
+    return "EC2_WINDOWS" if fields.get("windows") else "EC2_LINUX"
+
+
+def _needed_by_nodes(fields: Fields) -> str:
+    """Return what aws-auth has to say of the role of nodes."""
+    groups = "system:bootstrappers and system:nodes"
+    if fields.get("windows"):
+        groups = f"system:bootstrappers, system:nodes and {WINDOWS_GROUP}"
+    name = "SessionName" if fields.get("by_id") else "EC2PrivateDNSName"
+    return f"the groups {groups} and the username `system:node:{{{{{name}}}}}`"
 
 
 def _cannot_register(fields: Fields) -> str:
     return f"Nodes of {_targets(fields)} cannot register"
 
 
+def _lack_network(fields: Fields) -> str:
+    return f"Pods on Windows nodes of {_targets(fields)} cannot reach Services"
+
+
+def _entry_of_other_type(fields: Fields) -> CheckText:
+    problem = _lack_network(fields) if fields["type"] == "EC2_LINUX" else _cannot_register(fields)
+    return CheckText(
+        f"{problem}: the access entry of {fields['role']} has the type {fields['type']}",
+        f"Delete it and create one of type {_entry_type(fields)}: the type cannot be changed, and an access entry "
+        "takes precedence over aws-auth",
+    )
+
+
 def _role_mapped_wrong(fields: Fields) -> CheckText:
     wrong = [f"without the group {group}" for group in fields["missing"]]
     if fields["username"] is not None:
         wrong.append(f"with the username `{fields['username']}`" if fields["username"] else "without a username")
+    # Nodes that lack only the group of Windows do register.
+    problem = _lack_network(fields) if len(wrong) == 1 and fields["missing"] == [WINDOWS_GROUP] else None
     return CheckText(
-        f"{_cannot_register(fields)}: aws-auth maps {fields['role']} {' and '.join(wrong)}",
-        f"Map it with {_NODES}; of several entries for a role the last one counts",
+        f"{problem or _cannot_register(fields)}: aws-auth maps {fields['role']} {' and '.join(wrong)}",
+        f"Map it with {_needed_by_nodes(fields)}; of several entries for a role the last one counts",
     )
 
 
-_NODES: Final = "the groups system:bootstrappers and system:nodes and the username `system:node:{{EC2PrivateDNSName}}`"
 _REACHES_SPOT: Final = "Make sure that it runs in the cluster and reaches Spot"
 
 _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckText]]] = {
@@ -331,22 +364,24 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     ),
     Finding.ROLE_MAPPED_WITH_PATH: lambda fields: CheckText(
         f"{_cannot_register(fields)}: aws-auth maps {fields['mapped']}, and EKS looks for the role without its path",
-        f"Write {without_path(fields['role'])} in aws-auth, or create an access entry of type EC2_LINUX",
+        f"Write {without_path(fields['role'])} in aws-auth, or create an access entry of type {_entry_type(fields)}",
     ),
     Finding.ROLE_MAPPED_WRONG: _role_mapped_wrong,
+    Finding.ROLE_USERNAME_UNSURE: lambda fields: CheckText(
+        f"aws-auth maps {fields['role']} with the username `{fields['username']}`, with which only nodes named by "
+        f"their instance id can register. Whether nodes of {_targets(fields)} are is unknown",
+        "Use the username `system:node:{{EC2PrivateDNSName}}`, or set the feature gate InstanceIdNodeName in their "
+        "user data",
+    ),
     Finding.ROLE_WITHOUT_ENTRY: lambda fields: CheckText(
         f"{_cannot_register(fields)}: {fields['role']} has no access entry, and the cluster's authentication mode API "
         "ignores aws-auth",
-        "Create an access entry of type EC2_LINUX",
+        _create_entry(fields),
     ),
-    Finding.ACCESS_ENTRY_OF_OTHER_TYPE: lambda fields: CheckText(
-        f"{_cannot_register(fields)}: the access entry of {fields['role']} has the type {fields['type']}",
-        "Delete it and create one of type EC2_LINUX (EC2_WINDOWS for Windows): the type cannot be changed, and an "
-        "access entry takes precedence over aws-auth",
-    ),
+    Finding.ACCESS_ENTRY_OF_OTHER_TYPE: _entry_of_other_type,
     Finding.ACCESS_ENTRY_NOT_READ: lambda fields: CheckText(
         f"The type of the access entry of {fields['role']} ({_targets(fields)}) is unknown{_because(fields)}",
-        f"Make sure that it is EC2_LINUX or EC2_WINDOWS{_to_check(fields)}",
+        f"Make sure that it is {_entry_type(fields)}{_to_check(fields)}",
     ),
     Finding.AUTHENTICATION_MODE_NOT_READ: lambda fields: CheckText(
         f"{fields['role']} ({_targets(fields)}) is in aws-auth only, and the cluster's authentication mode is "

@@ -330,26 +330,31 @@ def test_refusal_that_is_none_of_rbac_names_no_rule(step: http.Step, said: str) 
 @pytest.mark.parametrize(
     ("rule", "sees"),
     [
-        ({"resources": ["pods"]}, (True, False)),
-        ({"resources": ["pods/eviction"]}, (False, True)),
-        ({"resources": ["pods/*"]}, (False, True)),
-        ({"resources": ["*"]}, (True, False)),
-        ({"resources": ["*/*"]}, (True, True)),
+        ({"resources": ["pods"]}, (True, False, False)),
+        ({"resources": ["pods/eviction"]}, (False, True, False)),
+        ({"resources": ["pods/*"]}, (False, True, False)),
+        ({"resources": ["*"]}, (True, False, True)),
+        ({"resources": ["*/*"]}, (True, True, True)),
+        ({"resources": ["nodes"]}, (False, False, True)),
+        ({"resources": ["nodes"], "operations": ["UPDATE"], "scope": "Cluster"}, (False, False, True)),
+        ({"resources": ["nodes"], "operations": ["DELETE"]}, None),
+        ({"resources": ["nodes/status"]}, None),
+        ({"resources": ["pods", "nodes"], "scope": "Namespaced"}, (True, False, False)),
         ({"resources": ["pods"], "operations": ["UPDATE"]}, None),
-        ({"resources": ["pods"], "operations": ["CONNECT", "DELETE"]}, (True, False)),
-        ({"resources": ["pods"], "operations": ["*"], "apiGroups": [""], "scope": "Namespaced"}, (True, False)),
-        ({"resources": ["*"], "apiGroups": ["*"], "scope": "*"}, (True, False)),
+        ({"resources": ["pods"], "operations": ["CONNECT", "DELETE"]}, (True, False, False)),
+        ({"resources": ["pods"], "operations": ["*"], "apiGroups": [""], "scope": "Namespaced"}, (True, False, False)),
+        ({"resources": ["*"], "apiGroups": ["*"], "scope": "*"}, (True, False, True)),
         ({"resources": ["pods"], "apiGroups": ["metrics.k8s.io"]}, None),
-        ({"resources": ["*"], "scope": "Cluster"}, None),
+        ({"resources": ["*"], "scope": "Cluster"}, (False, False, True)),
         ({"resources": ["pods/exec", "pods/status"]}, None),
     ],
     ids=repr,
 )
-def test_rules_of_webhooks_tell_what_they_see(rule: dict[str, Any], sees: tuple[bool, bool] | None) -> None:
-    """Pods that are created or deleted, and evictions; nothing else keeps pods from moving."""
+def test_rules_of_webhooks_tell_what_they_see(rule: dict[str, Any], sees: tuple[bool, ...] | None) -> None:
+    """Pods that are created or deleted, evictions, and nodes; nothing else keeps pods from moving."""
     webhook = {"name": "w", "clientConfig": {"service": {"namespace": "policy", "name": "kyverno"}}, "rules": [rule]}
     found = read_webhooks({"webhooks": [webhook]})
-    assert [(each.sees_pods, each.sees_evictions) for each in found] == ([sees] if sees else [])
+    assert [(each.sees_pods, each.sees_evictions, each.sees_nodes) for each in found] == ([sees] if sees else [])
 
 
 def test_selectors_of_webhooks_are_read() -> None:
@@ -383,9 +388,20 @@ def test_selectors_of_webhooks_are_read() -> None:
     ids=repr,
 )
 def test_node_pool_without_room_starts_no_node(spec: dict[str, Any], used: dict[str, Any], closed: bool) -> None:
-    """Its limits are used up, or it has a fixed number of nodes."""
+    """Its limits are used up, or it has a fixed number of nodes; a limit of 0 is for good."""
     pool = {"metadata": {"name": "p"}, "spec": {"template": {}, **spec}, "status": {"resources": used}}
-    assert read_node_pool(pool).is_closed is closed
+    found = read_node_pool(pool)
+    assert (found.is_closed, found.is_off) == (closed, spec == {"limits": {"nodes": 0}})
+
+
+def test_node_pool_that_is_deleted_or_not_ready_starts_no_node() -> None:
+    """Karpenter ignores it."""
+    spec: dict[str, Any] = {"template": {}}
+    deleted = read_node_pool({"metadata": {"name": "p", "deletionTimestamp": "2026-11-30T10:00:00Z"}, "spec": spec})
+    assert (deleted.is_closed, deleted.is_off) == (True, True)
+    status = {"conditions": [{"type": "Ready", "status": "False"}]}
+    failing = read_node_pool({"metadata": {"name": "p"}, "spec": spec, "status": status})
+    assert (failing.is_closed, failing.is_off) == (True, False)
 
 
 def test_what_all_workloads_share_is_read() -> None:
@@ -437,7 +453,7 @@ def test_what_all_workloads_share_is_read() -> None:
             taints=(Taint(key="gpu"),),
             requirements=(Requirement(key="kubernetes.io/arch", values=("arm64",)),),
         ),
-        NodePool(name="closed", is_closed=True),
+        NodePool(name="closed", is_closed=True, is_off=True),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final, NamedTuple
 
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term, read_volume_terms
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
+    read_condition,
     read_int,
     read_objects,
     read_pairs,
@@ -27,10 +28,13 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 
 _POD_RESOURCES: Final = frozenset({"*", "*/*", "pods"})
 _EVICTION_RESOURCES: Final = frozenset({"*/*", "*/eviction", "pods/*", "pods/eviction"})
+_NODE_RESOURCES: Final = frozenset({"*", "*/*", "nodes"})
 _CORE: Final = frozenset({"", "*"})
-"""API groups of pods."""
-_OPERATIONS: Final = frozenset({"*", "CREATE", "DELETE"})
+"""API groups of pods and nodes."""
+_POD_OPERATIONS: Final = frozenset({"*", "CREATE", "DELETE"})
 """What happens to pods that move; an eviction is created."""
+_NODE_OPERATIONS: Final = frozenset({"*", "CREATE", "UPDATE"})
+"""What happens to nodes: new ones register, old ones are cordoned."""
 _VPC_CNI: Final = ("kube-system", "aws-node")
 _NUMBERS: Final = {
     "WARM_ENI_TARGET": "warm_interfaces",
@@ -74,12 +78,16 @@ def read_service(data: Mapping[str, Any]) -> tuple[tuple[str, str], dict[str, st
 
 
 def read_webhooks(data: Mapping[str, Any]) -> tuple[Webhook, ...]:
-    """Return the webhooks of a configuration that fail closed, concern pods and are answered by a Service."""
+    """Return the webhooks of a configuration that fail closed, concern pods or nodes and are answered by a Service."""
     found = []
     for webhook in read_objects(data, "webhooks"):
         service = read_part(webhook, "clientConfig", "service")
-        resources = {name for rule in read_objects(webhook, "rules") for name in _pod_resources(rule)}
-        if service and resources and read_text(webhook, "failurePolicy", "Fail") == "Fail":
+        rules = read_objects(webhook, "rules")
+        resources = {name for rule in rules for name in _seen_resources(rule, _POD_OPERATIONS, "Cluster")}
+        resources &= _POD_RESOURCES | _EVICTION_RESOURCES
+        of_nodes = {name for rule in rules for name in _seen_resources(rule, _NODE_OPERATIONS, "Namespaced")}
+        sees_nodes = bool(of_nodes & _NODE_RESOURCES)
+        if service and (resources or sees_nodes) and read_text(webhook, "failurePolicy", "Fail") == "Fail":
             found.append(
                 Webhook(
                     name=require_text(webhook, "name"),
@@ -89,25 +97,30 @@ def read_webhooks(data: Mapping[str, Any]) -> tuple[Webhook, ...]:
                     object_selector=read_label_term(webhook.get("objectSelector") or {}) or (),
                     sees_pods=bool(resources & _POD_RESOURCES),
                     sees_evictions=bool(resources & _EVICTION_RESOURCES),
+                    sees_nodes=sees_nodes,
                 )
             )
     return tuple(found)
 
 
-def _pod_resources(rule: Mapping[str, Any]) -> Iterator[str]:
-    """Yield those resources of a rule that pods which move are or need; a field that is missing means all."""
-    groups, operations = read_texts(rule, "apiGroups"), read_texts(rule, "operations")
-    if read_text(rule, "scope") == "Cluster" or (groups and not _CORE & set(groups)):
+def _seen_resources(rule: Mapping[str, Any], operations: Set[str], other_scope: str) -> Iterator[str]:
+    """Yield the resources of a rule for some operations, unless its scope is the other one.
+
+    A field that is missing means all.
+    """
+    groups, seen = read_texts(rule, "apiGroups"), read_texts(rule, "operations")
+    if read_text(rule, "scope") == other_scope or (groups and not _CORE & set(groups)):
         return
-    if not operations or _OPERATIONS & set(operations):
-        yield from (_POD_RESOURCES | _EVICTION_RESOURCES) & set(read_texts(rule, "resources"))
+    if not seen or operations & set(seen):
+        yield from read_texts(rule, "resources")
 
 
 def read_node_pool(data: Mapping[str, Any]) -> NodePool:
     """Read a NodePool of Karpenter."""
-    metadata, spec = read_part(data, "metadata"), read_part(data, "spec")
+    metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
     template = read_part(spec, "template", "spec")
-    limits, used = read_part(spec, "limits"), read_part(data, "status", "resources")
+    limits, used = read_part(spec, "limits"), read_part(status, "resources")
+    is_off = bool(read_text(metadata, "deletionTimestamp")) or any(not _quantity(limits, name) for name in limits)
     return NodePool(
         name=require_text(metadata, "name"),
         labels=read_pairs(read_part(spec, "template", "metadata"), "labels"),
@@ -121,13 +134,16 @@ def read_node_pool(data: Mapping[str, Any]) -> NodePool:
             for item in read_objects(template, "requirements")
         ),
         # A NodePool with replicas has so many nodes, whatever pods wait.
-        is_closed=spec.get("replicas") is not None or any(_is_used_up(name, limits, used) for name in limits),
+        is_closed=is_off
+        or spec.get("replicas") is not None
+        or read_text(read_condition(status, "Ready"), "status") == "False"
+        or any(_quantity(used, name) >= _quantity(limits, name) for name in limits),
+        is_off=is_off,
     )
 
 
-def _is_used_up(name: str, limits: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
-    """Tell whether the nodes of a NodePool have as much of a resource as its limits allow."""
-    return parse_quantity(str(used.get(name, 0))) >= parse_quantity(str(limits[name]))
+def _quantity(amounts: Mapping[str, Any], name: str) -> int:
+    return parse_quantity(str(amounts.get(name, 0)))
 
 
 def read_daemon_set(data: Mapping[str, Any]) -> DaemonSetObject:

@@ -128,7 +128,7 @@ def read_deployment(data: Mapping[str, Any]) -> Deployment:
         read_only=any(_is_true(_read_only_value(container)) for container in containers),
         read_only_from=tuple(dict.fromkeys(source for each in containers for source in _read_only_sources(each))),
         selector=read_label_term(spec.get("selector")),
-        surges=_surges(read_part(spec, "strategy")),
+        surges=_surges(read_part(spec, "strategy")) and not read_flag(spec, "paused"),
     )
 
 

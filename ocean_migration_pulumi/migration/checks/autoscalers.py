@@ -38,10 +38,17 @@ _KNOWN_LABELS: Final = (
     "karpenter.k8s.aws/",
     "eks.amazonaws.com/",
 )
+_OWN_OPERATORS: Final = frozenset({"Gte", "Lte"})
+_CLUSTER_AUTOSCALER: Final = re.compile(r"cluster-autoscaler(?!-(?:operator|\S*exporter))")
+"""The operator of OpenShift runs whether or not an autoscaler does; what it starts has another name."""
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _VENDORS: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     # The agent of CAST AI alone only reports; these act.
-    "CAST AI": (frozenset({"castai", "cluster", "controller"}), frozenset({"castai", "evictor"})),
+    "CAST AI": (
+        frozenset({"castai", "cluster", "controller"}),
+        frozenset({"castai", "evictor"}),
+        frozenset({"castai", "kentroller"}),
+    ),
     "nOps": (frozenset({"karpenops"}),),
     "Zesty": (frozenset({"zesty"}),),
     "PerfectScale": (frozenset({"perfectscale"}),),
@@ -75,13 +82,17 @@ def check_autoscalers(
         )
         for each in filter(is_cluster_autoscaler, active)
     ]
-    check_results += _check_node_pools(kube, nodes, moving)
+    automatic = sorted(node.name for node in kube.nodes.values() if node.labels.get(_AUTO_MODE[0]) == _AUTO_MODE[1])
+    karpenters = list(filter(_is_karpenter, kube.deployments))
+    # EKS Auto Mode acts on NodePools without a Deployment in the cluster.
+    if automatic or not karpenters or any(each.replicas for each in karpenters):
+        check_results += _check_node_pools(kube, nodes, moving)
     # NodePools tell more; they are of EKS Auto Mode, too.
     knows_pools = bool(kube.node_pools) and kube.knows(NODE_POOLS, PODS)
     check_results += [
         CheckResult(AUTOSCALERS, CheckStatus.WARN, Finding.KARPENTER_RUNS, {"deployment": each.full_name})
-        for each in filter(_is_karpenter, active)
-        if not knows_pools
+        for each in karpenters
+        if each.replicas and not knows_pools
     ]
     check_results += [
         CheckResult(
@@ -92,7 +103,6 @@ def check_autoscalers(
         )
         for vendor, deployments in _group_by_vendor(active).items()
     ]
-    automatic = sorted(node.name for node in kube.nodes.values() if node.labels.get(_AUTO_MODE[0]) == _AUTO_MODE[1])
     if automatic and not knows_pools:
         check_results.append(
             CheckResult(AUTOSCALERS, CheckStatus.WARN, Finding.EKS_AUTO_MODE_RUNS, {"nodes": automatic})
@@ -108,10 +118,12 @@ def _check_node_pools(
     kube: KubernetesSnapshot, nodes: Iterable[PlannedNode], moving: Sequence[Pod]
 ) -> list[CheckResult]:
     owned = defaultdict(list)
+    off = {pool.name for pool in kube.node_pools if pool.is_off}
     for node in nodes:
         labels = kube.nodes[node.instance_id].labels if node.instance_id in kube.nodes else {}
-        if pool := next((labels[label] for label in _POOL_LABELS if label in labels), None):
-            owned[pool].append(node.instance_id)
+        pool_name = next((labels[label] for label in _POOL_LABELS if label in labels), "")
+        if pool_name and pool_name not in off:
+            owned[pool_name].append(node.instance_id)
     check_results = []
     if owned:
         fields = {"pools": sorted(owned), "nodes": sorted(node for each in owned.values() for node in each)}
@@ -143,7 +155,8 @@ def _may_meet(pool: NodePool, wanted: Requirement) -> bool:
     labels = {**pool.labels, _POOL_LABELS[0]: pool.name}
     if wanted.key in labels:
         return holds(wanted, labels[wanted.key])
-    demanded = [part for part in pool.requirements if part.key == wanted.key]
+    # Karpenter has more operators than Kubernetes; what they demand is not evaluated.
+    demanded = [part for part in pool.requirements if part.key == wanted.key and part.operator not in _OWN_OPERATORS]
     values = {value for part in demanded if part.operator == "In" for value in part.values}
     if values:
         return any(holds(wanted, value) and all(holds(part, value) for part in demanded) for value in values)
@@ -157,7 +170,7 @@ def _may_meet(pool: NodePool, wanted: Requirement) -> bool:
 
 def is_cluster_autoscaler(deployment: Deployment) -> bool:
     """Tell whether it is a Cluster Autoscaler."""
-    return any("cluster-autoscaler" in text for text in _texts(deployment))
+    return any(map(_CLUSTER_AUTOSCALER.search, _texts(deployment)))
 
 
 def _is_karpenter(deployment: Deployment) -> bool:

@@ -69,7 +69,11 @@ def check_cluster_services(
         for pod in kube.pods_on(planned)
         if not pod.finished and not pod.mirror and not runs_on_each_node(pod.controller)
     ]
-    webhooks = [webhook for webhook in kube.webhooks if any(_may_concern(webhook, pod) for pod in leaving)]
+    webhooks = [
+        webhook
+        for webhook in kube.webhooks
+        if _concerns_nodes(webhook) or any(_may_concern(webhook, pod) for pod in leaving)
+    ]
     behind = {service: _pods_behind(service, kube) for service in {webhook.service for webhook in webhooks}}
     exposed = {service for service, pods in behind.items() if _may_all_go(pods, planned, kube, forced=forced)}
     if names := sorted(webhook.name for webhook in webhooks if webhook.service in exposed):
@@ -103,6 +107,11 @@ def check_runner(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, runner:
 
 def _names(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> frozenset[str]:
     return frozenset(name for node in nodes if (name := node_name(node, kube)))
+
+
+def _concerns_nodes(webhook: Webhook) -> bool:
+    """Tell whether the API server asks a webhook about nodes, which are in no namespace and start with few labels."""
+    return webhook.sees_nodes and selects(webhook.object_selector, {})
 
 
 def _may_concern(webhook: Webhook, pod: Pod) -> bool:

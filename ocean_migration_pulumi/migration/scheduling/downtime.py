@@ -17,8 +17,10 @@ from typing import Any, Final
 from ocean_migration_pulumi.migration.scheduling.drain_rules import DrainedPod, DrainOutcome
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
+    CLAIMS,
     DEPLOYMENTS,
     PODS,
+    VOLUMES,
     Budget,
     KubernetesSnapshot,
     Owner,
@@ -70,7 +72,7 @@ class WorkloadImpact:
     budgets: tuple[str, ...] = ()
     """The PodDisruptionBudgets that select them."""
     surges: bool = False
-    """Whether a rollout starts new replicas before it ends the old ones."""
+    """Whether a rollout can start new replicas before it ends the old ones."""
     batch_size_percentage: int | None = None
     """The largest batch that leaves a replica running; None when there is none."""
 
@@ -223,9 +225,19 @@ def _find_impacts(
             at_once=min(sum(counts[:size]), _bound_by_budgets(leaving, limits, size)),
             nodes=tuple(sorted({drained.pod.node_name for drained in leaving})),
             budgets=tuple(sorted({budget.full_name for drained in leaving for budget in drained.guards})),
-            surges=deployment is not None and deployment.surges,
+            surges=deployment is not None
+            and deployment.surges
+            and not any(_binds_to_node(drained.pod, kube) for drained in leaving),
             batch_size_percentage=100 * fitting // nodes or None,
         )
+
+
+def _binds_to_node(pod: Pod, kube: KubernetesSnapshot) -> bool:
+    """Tell whether a volume of a pod can be attached to one node at a time, as those of EBS can: no new pod starts.
+
+    Volumes of generic ephemeral claims do not count: each pod has its own.
+    """
+    return bool(pod.claims) and (bool(pod.ebs_volumes) or not kube.knows(CLAIMS, VOLUMES))
 
 
 def _count_by_node(drained_pods: Iterable[DrainedPod]) -> list[int]:

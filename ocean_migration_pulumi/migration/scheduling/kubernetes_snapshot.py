@@ -259,7 +259,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """An admission webhook without whose answer pods are neither created nor evicted."""
+    """An admission webhook without whose answer pods are neither created nor evicted, or nodes do not register."""
 
     name: str
     """Name of the webhook."""
@@ -273,6 +273,8 @@ class Webhook:
     """Whether it concerns pods that are created or deleted."""
     sees_evictions: bool = False
     """Whether it concerns evictions."""
+    sees_nodes: bool = False
+    """Whether it concerns nodes that register or are cordoned."""
 
 
 class RunnerPod(NamedTuple):
@@ -299,7 +301,9 @@ class NodePool:
     requirements: Term = ()
     """What it demands of its nodes' labels."""
     is_closed: bool = False
-    """Whether its limits allow no node."""
+    """Whether it starts no node now: its limits are used up, it is not ready, or it is off."""
+    is_off: bool = False
+    """Whether it starts no node whatever becomes of those that run: a limit is 0, or it is being deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,8 +349,8 @@ class KubernetesSnapshot:
     ``daemon_sets`` are (namespace, name).
     ``mapped_roles`` are the entries of the ConfigMap ``aws-auth`` that count, one for each ARN: None when there is no
     such ConfigMap. ``services`` are the selectors of Services by (namespace, name), ``webhooks`` those whose failure
-    policy is Fail and that concern pods. ``node_pools`` are empty where Karpenter is not installed. ``cni`` is None
-    without the VPC CNI, ``attachment_limits`` has by the name of a node how many volumes its EBS driver attaches.
+    policy is Fail and that concern pods or nodes. ``node_pools`` are empty where Karpenter is not installed. ``cni`` is
+    None without the VPC CNI, ``attachment_limits`` has by the name of a node how many volumes its EBS driver attaches.
     ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
     """
 

@@ -41,14 +41,21 @@ _WORK_LABELS: Final = (
     ("spark-role", None, "Spark application"),
     ("io.drone", None, "Drone build"),
     ("teamcity-agent", None, "TeamCity agent"),
+    ("woodpecker-ci.org/repo-id", None, "Woodpecker step"),
+    ("ansible-awx-job-id", None, "AWX job"),
+    ("nextflow.io/processName", None, "Nextflow task"),
+    ("dask.org/component", None, "Dask cluster"),
+    ("hub.jupyter.org/username", None, "Jupyter server"),
     ("type", "flink-native-kubernetes", "Flink job"),
+    ("type", "flink-standalone-kubernetes", "Flink job"),
     ("workflows.argoproj.io/workflow", None, "Workflow"),
 )
 """Labels (and values where they matter) of pods that do a piece of work, mostly without a controller of their own.
 
 GitLab Runner, Jenkins' Kubernetes plugin, Airflow's KubernetesExecutor and KubernetesPodOperator, the container hooks
-of GitHub's runners, Prow, Drone and TeamCity create bare pods for jobs; executors of Spark belong to the pod of their
-driver, managers of Flink to the Deployment of their cluster. Pods of a RunnerSet belong to a StatefulSet.
+of GitHub's runners, Prow, Drone, TeamCity, Woodpecker, AWX, Nextflow and JupyterHub create bare pods. Executors of
+Spark belong to the pod of their driver, managers of Flink and workers of Dask to a Deployment of their cluster, pods of
+a RunnerSet to a StatefulSet.
 """
 
 _RAY_CLUSTER: Final = "RayCluster"

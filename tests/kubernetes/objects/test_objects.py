@@ -106,6 +106,8 @@ def test_rollout_of_a_deployment(strategy: dict[str, Any], surges: bool) -> None
     found = objects.read_deployment({"metadata": {"namespace": "shop", "name": "cart"}, "spec": spec})
     assert found.surges is surges
     assert found.selector == (Requirement(key="app", values=("cart",)),)
+    paused = {"metadata": {"namespace": "shop", "name": "cart"}, "spec": {**spec, "paused": True}}
+    assert objects.read_deployment(paused).surges is False
 
 
 def test_pod_with_everything() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,22 @@ from tests.support.gaps import failed_gap
             CheckStatus.WARN,
             Finding.KARPENTER_RUNS,
         ),
+        # On OpenShift, the operator runs although no autoscaler may.
+        (
+            Deployment(
+                namespace="openshift-machine-api",
+                name="cluster-autoscaler-operator",
+                labels={"k8s-app": "cluster-autoscaler-operator"},
+                images=("quay.io/openshift/origin-cluster-autoscaler-operator:4.18",),
+            ),
+            CheckStatus.PASS,
+            Finding.NO_OTHER_AUTOSCALER,
+        ),
+        (
+            Deployment(namespace="openshift-machine-api", name="cluster-autoscaler-default"),
+            CheckStatus.FAIL,
+            Finding.CLUSTER_AUTOSCALER_RUNS,
+        ),
         (Deployment(namespace="kube-system", name="coredns-autoscaler"), CheckStatus.PASS, Finding.NO_OTHER_AUTOSCALER),
     ],
     ids=repr,
@@ -102,6 +119,7 @@ def test_auto_mode_is_told_by_the_labels_of_nodes() -> None:
             "CAST AI",
         ),
         (Deployment(namespace="x", name="y", labels={"app.kubernetes.io/name": "castai-evictor"}), "CAST AI"),
+        (Deployment(namespace="castai-agent", name="castai-kentroller"), "CAST AI"),
         (Deployment(namespace="nops", name="karpenops"), "nOps"),
         (Deployment(namespace="x", name="y", images=("mirror:5000/zesty-k8s/agent:1",)), "Zesty"),
         (Deployment(namespace="x", name="PerfectScale-autoscaler"), "PerfectScale"),
@@ -163,6 +181,8 @@ def in_pools(*pools: NodePool, moving: Sequence[Pod] = MOVING, **more: Any) -> l
         (NodePool(name="p", requirements=(Requirement(key="team", operator="NotIn", values=("a",)),)), False),
         (NodePool(name="p", requirements=(Requirement(key="team", operator="NotIn", values=("b",)),)), True),
         (NodePool(name="p", requirements=(Requirement(key="team", operator="DoesNotExist"),)), False),
+        # Operators of Karpenter's own are not evaluated.
+        (NodePool(name="p", labels={"team": "a"}, requirements=(Requirement(key="n", operator="Gte"),)), True),
     ],
     ids=repr,
 )
@@ -211,6 +231,25 @@ def test_planned_nodes_of_karpenter_fail(label: str) -> None:
     (found,) = check_autoscalers(KubernetesSnapshot(nodes=nodes), planned)
     assert (found.status, found.finding) == (CheckStatus.FAIL, Finding.KARPENTER_OWNS_NODES)
     assert found.fields == {"pools": ["general"], "nodes": ["i-1", "i-2"]}
+
+
+def test_karpenter_that_cannot_replace_planned_nodes_is_no_failure() -> None:
+    """Its remedies help: a limit of 0 on the NodePool, or no replica of Karpenter; one that is full now is none."""
+    nodes = {"i-1": KubernetesNode(name="i-1", labels={"karpenter.sh/nodepool": "general"})}
+    planned = [PlannedNode(instance_id="i-1")]
+
+    def find(pool: NodePool, replicas: int = 1, more: Mapping[str, KubernetesNode] | None = None) -> list[Finding]:
+        karpenter = Deployment(namespace="k", name="karpenter", replicas=replicas)
+        kube = KubernetesSnapshot(nodes={**nodes, **(more or {})}, deployments=(karpenter,), node_pools=(pool,))
+        return [each.finding for each in check_autoscalers(kube, planned, MOVING)]
+
+    takes = NodePool(name="general", labels={"team": "a"})
+    assert find(takes) == [Finding.KARPENTER_OWNS_NODES, Finding.NODE_POOLS_TAKE_PODS]
+    assert find(replace(takes, is_closed=True)) == [Finding.KARPENTER_OWNS_NODES]
+    assert find(replace(takes, is_closed=True, is_off=True)) == [Finding.NO_OTHER_AUTOSCALER]
+    assert find(takes, replicas=0) == [Finding.NO_OTHER_AUTOSCALER]
+    auto = KubernetesNode(name="n", labels={"eks.amazonaws.com/compute-type": "auto"})
+    assert find(takes, replicas=0, more={"i-9": auto})[0] is Finding.KARPENTER_OWNS_NODES
 
 
 def test_what_could_not_be_read_is_unknown() -> None:

@@ -126,6 +126,26 @@ def test_webhook_counts_only_if_it_may_concern_a_pod_that_moves(selectors: dict[
 
 
 @pytest.mark.parametrize(
+    ("selectors", "warns"),
+    [
+        ({}, True),
+        # Nodes are in no namespace, and have few labels when they register.
+        ({"namespace_selector": not_in("kubernetes.io/metadata.name", "policy")}, True),
+        ({"object_selector": (Requirement(key="app", values=("cart",)),)}, False),
+        ({"object_selector": not_in("app", "cart")}, True),
+        ({"sees_nodes": False}, False),
+    ],
+    ids=repr,
+)
+def test_webhook_of_nodes_counts_whatever_moves(selectors: dict[str, Any], warns: bool) -> None:
+    """New nodes register, and old ones are cordoned."""
+    backend = pod("a", "n-1", {"app": "kyverno"}, "policy")
+    hook = replace(HOOK, sees_pods=False, **{"sees_nodes": True, **selectors})
+    (found,) = check(backend, webhooks=(hook,))
+    assert found.finding is (Finding.WEBHOOKS_ON_PLANNED_NODES if warns else Finding.CLUSTER_SERVICES_STAY)
+
+
+@pytest.mark.parametrize(
     ("labels", "services", "warns"),
     [
         ({"k8s-app": "coredns"}, {}, True),

@@ -15,6 +15,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
     DEPLOYMENTS,
     PODS,
+    VOLUMES,
     Budget,
     Deployment,
     EvictionTrial,
@@ -99,6 +100,23 @@ def test_single_replica_on_a_planned_node_is_downtime() -> None:
     assert (stateful["kind"], stateful["name"], stateful["surges"]) == ("StatefulSet", "shop/db", False)
     recreated = (Deployment(namespace="shop", name="cart", surges=False),)
     assert workloads(cluster(replica(1, "n1"), deployments=recreated))[0]["surges"] is False
+
+
+@pytest.mark.parametrize(
+    ("volumes", "gaps", "surges"),
+    [
+        ({"claims": ("data",), "ebs_volumes": ("pv-1",)}, {}, False),
+        ({"claims": ("data",)}, {}, True),
+        ({"claims": ("data",)}, {VOLUMES: DENIED}, False),
+        ({"ephemeral_claims": ("cart-1-scratch",), "ebs_volumes": ("pv-2",)}, {}, True),
+    ],
+)
+def test_rollout_is_no_remedy_for_a_volume_of_one_node(
+    volumes: dict[str, Any], gaps: dict[str, Any], surges: bool
+) -> None:
+    """The new pod could not start as long as the old one has its volume; those that may be shared do not matter."""
+    (down,) = workloads(cluster(replica(1, "n1", **volumes), gaps=gaps))
+    assert down["surges"] is surges
 
 
 def test_replicas_on_one_node_go_together() -> None:
@@ -323,6 +341,12 @@ def test_work_in_progress_is_named(kind: str, group: str) -> None:
         ({"runnerset-name": "ci"}, "GitHub runner"),
         ({"runner-pod": "ci-1"}, "GitHub job"),
         ({"type": "flink-native-kubernetes", "component": "taskmanager"}, "Flink job"),
+        ({"type": "flink-standalone-kubernetes", "component": "jobmanager"}, "Flink job"),
+        ({"woodpecker-ci.org/repo-id": "7"}, "Woodpecker step"),
+        ({"ansible-awx-job-id": "42"}, "AWX job"),
+        ({"nextflow.io/processName": "align"}, "Nextflow task"),
+        ({"dask.org/component": "worker"}, "Dask cluster"),
+        ({"hub.jupyter.org/username": "ada"}, "Jupyter server"),
         ({"type": "web"}, ""),
         ({"app": "cart"}, ""),
     ],

@@ -123,6 +123,9 @@ class Finding(StrEnum):
     """``group`` and its ``name``, the ``labels`` and ``taints`` that it declares and its nodes do not get."""
     LABELS_NOT_DECLARED = "labels-not-declared"
     """``group`` and its ``name``, the ``labels`` and ``taints`` that its user data sets and it does not declare."""
+    LABELS_REFUSED = "labels-refused"
+    """``group`` and its ``name``, the ``labels`` (without values) that kubelets refuse, and ``starts``: whether kubelets
+    start, as they do unless their user data sets these labels."""
     USER_DATA_NOT_READ = "user-data-not-read"
     """``group`` and its ``name``: whether its nodes get what it declares is unknown."""
 

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckResult, Ch
 from ocean_migration_pulumi.migration.checks.service import GROUPS
 from ocean_migration_pulumi.migration.checks.user_data import NodeRegistration, format_taint, read_user_data
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesNode, Taint
-from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_given_by_others
+from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_given_by_others, is_refused_label
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 _NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
@@ -66,6 +66,9 @@ def _check_vng(
     common: dict[str, Any] = {"group": vng.id, "name": vng.name}
     if not declared and not tainted and not has_user_data:
         return []
+    refused = [] if running else list(filter(is_refused_label, set_by_data.labels))
+    vain = [key for key, value in declared.items() if is_refused_label(key) and not _has(running, key, value)]
+    declared = {key: value for key, value in declared.items() if key not in vain}
     labels = [f"{key}={value}" for key, value in declared.items() if set_by_data.labels.get(key) != value]
     taints = tainted - set_by_data.taints
     readable = set_by_data.is_known and set_by_data.is_complete
@@ -73,6 +76,9 @@ def _check_vng(
         labels = [f"{key}={value}" for key, value in declared.items() if not _has(running, key, value)]
         taints = {taint for taint in tainted if not any(taint in node.taints for node in running)}
     check_results = []
+    if refused or vain:
+        fields = {**common, "labels": sorted(refused or vain), "starts": not refused}
+        check_results.append(CheckResult(GROUPS, CheckStatus.WARN, Finding.LABELS_REFUSED, fields))
     if (labels or taints) and (running or readable):
         check_results.append(_report(CheckStatus.WARN, Finding.LABELS_NOT_SET, common, labels, taints))
     elif (labels or taints) and has_user_data:

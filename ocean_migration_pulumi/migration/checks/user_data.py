@@ -17,6 +17,7 @@ from typing import Any, Final
 from ocean_migration_pulumi.common.json_values import as_list
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Taint
 
+_MULTIPART: Final = re.compile(r"^content-type:[ \t]*multipart/", re.IGNORECASE | re.MULTILINE)
 _FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\);]+)"""
 _LABELS: Final = re.compile(_FLAG.format(name="node-labels"))
 _TAINTS: Final = re.compile(_FLAG.format(name="register-with-taints"))
@@ -118,7 +119,7 @@ def format_taint(taint: Taint) -> str:
 
 
 def _split_parts(user_data: str) -> Iterator[str]:
-    if "content-type: multipart/" not in user_data[:1000].lower():
+    if not _MULTIPART.search(user_data[:1000]):
         yield user_data
         return
     for part in message_from_string(user_data.lstrip(), policy=policy.default).walk():

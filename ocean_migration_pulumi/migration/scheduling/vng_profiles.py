@@ -250,20 +250,27 @@ def is_given_by_others(key: str) -> bool:
     return key in _KUBELET_LABELS or key == HOSTNAME_LABEL or key.startswith(_GIVEN_BY_OTHERS)
 
 
-def is_reserved_label(key: str) -> bool:
-    """Tell whether no Virtual Node Group can give its nodes this label.
+def is_refused_label(key: str) -> bool:
+    """Tell whether a kubelet does not start with this label in ``--node-labels``.
 
-    A kubelet does not start with ``--node-labels`` in the domains of Kubernetes, but for a few, and the admission
-    plugin NodeRestriction keeps it from setting them: ``node-role.kubernetes.io/...`` is one of them
-    (``IsKubeletLabel`` in k8s.io/kubelet/pkg/apis; KEP-279). CSI drivers set those of topologies on the nodes they run
-    on, and EKS Auto Mode those of its own nodes (``eks.amazonaws.com/compute-type``, ``.../instance-...``).
+    It refuses the domains of Kubernetes but for a few, and the admission plugin NodeRestriction keeps it from setting
+    them later: ``node-role.kubernetes.io/...`` is one of them (``IsKubeletLabel`` in k8s.io/kubelet/pkg/apis; KEP-279).
     """
     domain, slash, _ = key.rpartition("/")
     if not slash or key in _KUBELET_LABELS or key == HOSTNAME_LABEL:
         return False
-    if _REFUSED_DOMAIN.fullmatch(domain):
-        return not _KUBELET_DOMAIN.fullmatch(domain)
-    return bool(_OF_DRIVERS.fullmatch(key) or _OF_AUTO_MODE.fullmatch(key))
+    return bool(_REFUSED_DOMAIN.fullmatch(domain)) and not _KUBELET_DOMAIN.fullmatch(domain)
+
+
+def is_reserved_label(key: str) -> bool:
+    """Tell whether no Virtual Node Group can give its nodes this label.
+
+    Besides those that kubelets refuse, CSI drivers set labels of topologies on the nodes they run on, and EKS Auto Mode
+    those of its own nodes (``eks.amazonaws.com/compute-type``, ``.../instance-...``).
+    """
+    if key in ZONE_LABELS:
+        return False
+    return is_refused_label(key) or bool(_OF_DRIVERS.fullmatch(key) or _OF_AUTO_MODE.fullmatch(key))
 
 
 _NO_DAEMONS: Final = DaemonOverhead()

@@ -102,6 +102,35 @@ def test_both_have_to_agree(given: dict[str, Any], expected: list[Any]) -> None:
     assert {each.status for each in check_results} <= {CheckStatus.WARN, CheckStatus.UNKNOWN}
 
 
+ROLE = "node-role.kubernetes.io/web"
+
+
+@pytest.mark.parametrize(
+    ("user_data", "labels", "expected"),
+    [
+        (script(f"--node-labels={ROLE}=,tier=web"), (("tier", "web"),), [([ROLE], False)]),
+        (script(f"--node-labels={ROLE}="), ((ROLE, ""),), [([ROLE], False)]),
+        (f'[settings.kubernetes.node-labels]\n"{ROLE}" = ""\ntier = "web"', (("tier", "web"),), [([ROLE], False)]),
+        (script("--node-labels=tier=web"), (("tier", "web"), (ROLE, "")), [([ROLE], True)]),
+        ("", ((ROLE, ""),), [([ROLE], True)]),
+        (script("--node-labels=node.kubernetes.io/role=web"), (("node.kubernetes.io/role", "web"),), []),
+    ],
+)
+def test_labels_that_kubelets_refuse_are_named(
+    user_data: str, labels: tuple[tuple[str, str], ...], expected: list[tuple[list[str], bool]]
+) -> None:
+    """A kubelet does not start with them; where only the VNG declares them, pods wait for them in vain."""
+    check_results = check(user_data, labels)
+    assert {each.finding for each in check_results} <= {Finding.LABELS_REFUSED}
+    assert [(each.fields["labels"], each.fields["starts"]) for each in check_results] == expected
+
+
+def test_label_that_something_else_gives_to_nodes_is_not_refused() -> None:
+    """Running nodes have it, and show that their kubelets start."""
+    labelled = KubernetesNode(name="a", instance_id="i-8", labels={ROLE: "", "tier": "web"})
+    assert check(script("--node-labels=tier=web"), ((ROLE, ""), ("tier", "web")), nodes=(labelled,)) == []
+
+
 def test_running_nodes_prove_more_than_user_data() -> None:
     """Whatever sets their labels."""
     labelled = KubernetesNode(

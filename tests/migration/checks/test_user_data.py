@@ -133,6 +133,7 @@ def test_what_cannot_be_read_is_said(user_data: str, known: bool, complete: bool
         # Without quotes, the kubelet gets the first word.
         ("bootstrap.sh shop --kubelet-extra-args --node-labels=a=b --node-labels=c=d", {"a": "b"}),
         (f"#!/bin/bash\ncat > config.yaml <<EOF\n{NODE_CONFIG}EOF\nnodeadm init", LABELS),
+        (MIME.replace("Content-Type: multipart", "content-type:multipart").replace("\n", "\r\n"), LABELS),
         ('["settings"."kubernetes"."node-labels"]\ntier = "web"\nteam = "shop"', LABELS),
         ('[ settings.kubernetes.node-labels ]\ntier = "web"\nteam = "shop"', LABELS),
         ('settings.kubernetes.node-labels.tier = "web"\nsettings.kubernetes.node-labels.team = "shop"', LABELS),

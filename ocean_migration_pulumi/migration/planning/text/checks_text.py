@@ -195,6 +195,20 @@ def _labels_and_taints(fields: Fields) -> str:
     return " and ".join(parts)
 
 
+def _labels_refused(fields: Fields) -> CheckText:
+    labels = f"the label{'' if len(fields['labels']) == 1 else 's'} {list_some(fields['labels'])}"
+    if fields["starts"]:
+        return CheckText(
+            f"No kubelet can set {labels} that {_vng(fields)} declares: pods that need {_them(fields['labels'])} stay "
+            "pending, unless something else labels the nodes",
+            "Use another label in the Virtual Node Group, its user data and the pods",
+        )
+    return CheckText(
+        f"Nodes of {_vng(fields)} do not register: kubelets refuse to start with {labels} in --node-labels",
+        f"Remove {_them(fields['labels'])} from the user data",
+    )
+
+
 def _limit(fields: Fields) -> str:
     name = f"{fields['owner_name']} ({fields['owner_id']})" if fields["owner_name"] else fields["owner_id"]
     return f"{fields['setting']} of {name} is {fields['limit']}"
@@ -408,6 +422,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "declare, so Ocean does not take it into account",
         "Declare the same labels and taints in the Virtual Node Group",
     ),
+    Finding.LABELS_REFUSED: _labels_refused,
     Finding.USER_DATA_NOT_READ: lambda fields: CheckText(
         f"Whether nodes of {_vng(fields)} get the labels and taints that it declares is unknown: its user data "
         "contains variables or has an unknown format",

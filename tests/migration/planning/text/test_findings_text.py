@@ -630,6 +630,14 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.GROUPS_GONE, {"groups": ["ols-1"], "nodes": NODES}),
     (Finding.LABELS_NOT_SET, {"group": "ols-1", "name": "web", "labels": ["tier=web"], "taints": []}),
     (
+        Finding.LABELS_REFUSED,
+        {"group": "ols-1", "name": "web", "labels": ["node-role.kubernetes.io/web"], "starts": False},
+    ),
+    (
+        Finding.LABELS_REFUSED,
+        {"group": "ols-1", "name": "web", "labels": ["a.k8s.io/b", "kubernetes.io/role"], "starts": True},
+    ),
+    (
         Finding.LABELS_NOT_SET,
         {"group": "ols-1", "name": "", "labels": ["a=b", "c=d"], "taints": ["dedicated=batch:NoSchedule"]},
     ),

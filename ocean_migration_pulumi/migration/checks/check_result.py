@@ -124,8 +124,8 @@ class Finding(StrEnum):
     LABELS_NOT_DECLARED = "labels-not-declared"
     """``group`` and its ``name``, the ``labels`` and ``taints`` that its user data sets and it does not declare."""
     LABELS_REFUSED = "labels-refused"
-    """``group`` and its ``name``, the ``labels`` (without values) that kubelets refuse, and ``starts``: whether kubelets
-    start, as they do unless their user data sets these labels."""
+    """``group`` and its ``name``, the ``labels`` (without values) that kubelets refuse, and ``starts``: whether a
+    kubelet does, which it does not if its user data sets these labels."""
     USER_DATA_NOT_READ = "user-data-not-read"
     """``group`` and its ``name``: whether its nodes get what it declares is unknown."""
 

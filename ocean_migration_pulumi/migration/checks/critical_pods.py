@@ -30,6 +30,8 @@ _SYSTEM: Final = "kube-system"
 _DNS_SERVICES: Final = ("kube-dns", "coredns")
 """The first one is that of EKS and kubeadm, the second one that of CoreDNS' own chart."""
 _DNS_LABELS: Final = (("k8s-app", "kube-dns"), ("k8s-app", "coredns"), ("app.kubernetes.io/name", "coredns"))
+_STARTER_LABEL: Final = "runner-pod"
+"""By which the container hooks of GitHub's runners name the pod of the runner on that of its job."""
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
@@ -87,7 +89,7 @@ def check_cluster_services(
 
 
 def check_runner(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, runner: RunnerPod | None) -> list[CheckResult]:
-    """Check that the pod that Pulumi runs in is not on a planned node.
+    """Check that the pod that Pulumi runs in is not on a planned node, nor the GitHub runner that started it for a job.
 
     Args:
         nodes: The planned nodes.
@@ -96,12 +98,16 @@ def check_runner(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, runner:
     """
     if runner is None:
         return []
-    found = next((pod for pod in kube.pods if (pod.namespace, pod.name) == (runner.namespace, runner.name)), None)
+    pods = {(pod.namespace, pod.name): pod for pod in kube.pods}
+    found = pods.get((runner.namespace, runner.name))
     if found is None or (found.uid and runner.uid and found.uid != runner.uid):
         return []
-    if found.node_name not in _names(nodes, kube):
+    starter = pods.get((runner.namespace, found.labels.get(_STARTER_LABEL, "")), found)
+    planned = _names(nodes, kube)
+    leaving = next((pod for pod in (found, starter) if pod.node_name in planned), None)
+    if leaving is None:
         return [CheckResult(RUNNER, CheckStatus.PASS, Finding.RUNNER_STAYS)]
-    fields = {"pod": found.full_name, "node": found.node_name}
+    fields = {"pod": leaving.full_name, "node": leaving.node_name}
     return [CheckResult(RUNNER, CheckStatus.FAIL, Finding.RUNNER_ON_PLANNED_NODE, fields)]
 
 

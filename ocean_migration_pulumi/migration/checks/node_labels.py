@@ -19,8 +19,9 @@ from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_given_by
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 _NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
-_STARTUP_TAINT: Final = re.compile(r"not-ready|unregistered|uninitialized|startup")
-"""Taints that agents remove as soon as they run, such as ``node.cilium.io/agent-not-ready``: no pod waits for them."""
+_PASSING_TAINT: Final = re.compile(
+    r"not-ready|unregistered|uninitialized|startup|ClusterAutoscaler$|^aws-node-termination-handler/|^karpenter\.sh/disrupt"
+)
 _TOOLS: Final = ("amazonaws.com", "eksctl.io", "kubernetes.io", "k8s.io", "spotinst.io", "spot.io")
 """Domains of labels that tools give to all nodes; pods seldom ask for them."""
 
@@ -58,6 +59,15 @@ def check_node_labels(
     return check_results
 
 
+def is_passing_taint(key: str) -> bool:
+    """Tell whether a taint does not stay.
+
+    Agents remove some as soon as they run, such as ``node.cilium.io/agent-not-ready``, and autoscalers and handlers of
+    interruptions set some on nodes that are to go.
+    """
+    return _PASSING_TAINT.search(key) is not None
+
+
 def _check_vng(
     vng: VirtualNodeGroup, set_by_data: NodeRegistration, running: Sequence[KubernetesNode], *, has_user_data: bool
 ) -> list[CheckResult]:
@@ -88,7 +98,7 @@ def _check_vng(
         for key, value in set_by_data.labels.items()
         if dict(vng.labels).get(key) != value and not key.rpartition("/")[0].endswith(_TOOLS)
     ]
-    extra = {taint for taint in set_by_data.taints - tainted if not _STARTUP_TAINT.search(taint.key)}
+    extra = {taint for taint in set_by_data.taints - tainted if not is_passing_taint(taint.key)}
     if undeclared or extra:
         check_results.append(_report(CheckStatus.WARN, Finding.LABELS_NOT_DECLARED, common, undeclared, extra))
     return check_results

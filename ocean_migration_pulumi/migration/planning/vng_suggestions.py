@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+from ocean_migration_pulumi.migration.checks.node_labels import is_passing_taint
 from ocean_migration_pulumi.migration.checks.user_data import kubelet_flags, render_user_data
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
@@ -16,7 +17,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Taint,
 )
-from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_reserved_label
+from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_given_by_others, is_reserved_label
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
@@ -29,7 +30,8 @@ _OF_OTHERS: Final = (
     "eks.amazonaws.com/",
     "karpenter.k8s.aws/",
     "karpenter.sh/",
-    "spotinst.io/",
+    "nvidia.com/",
+    "vpc.amazonaws.com/",
 )
 _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
@@ -42,9 +44,10 @@ def suggest_vngs(
     """Return a suggestion for each kind of node among those that match no Virtual Node Group.
 
     Nodes with the same labels and taints are of one kind; without Kubernetes, those of the same Auto Scaling Group. Of
-    labels, those count that someone gave them: not the built-in ones, nor those of tools that made the node, unless a
-    pod there asks for them. The largest kinds come first. Nodes have to set the same labels and taints: the suggestion
-    has user data in the form of ``user_data``, that of the cluster.
+    labels, those count that someone gave them: not the built-in ones, nor those of tools, unless a pod there asks for
+    them. Labels that no user data can set never count, nor do taints that do not stay. The largest kinds come first.
+    Nodes have to set the same labels and taints: the suggestion has user data in the form of ``user_data``, that of the
+    cluster.
     """
     known = kube if kube is not None and kube.knows(NODES) else None
     asked = _asked_labels(known) if known else {}
@@ -58,7 +61,8 @@ def suggest_vngs(
         plain = _name(taken, key[1])
         names = (plain, *(f"{plain}-{number}" for number in range(2, MAX_SUGGESTIONS + 1)))
         name = next(each for each in names if each not in suggestions)
-        suggestions[name] = _suggestion(ocean_id, name, key, taken, user_data)
+        is_known = known is not None and all(node.instance_id in known.nodes for node in taken)
+        suggestions[name] = _suggestion(ocean_id, name, key, taken, user_data, is_known=is_known)
     return list(suggestions.values())
 
 
@@ -69,7 +73,7 @@ def _key(node: PlannedNode, found: KubernetesNode | None, asked: dict[str, set[s
     labels = tuple(sorted((name, value) for name, value in found.labels.items() if _counts(name) or name in wanted))
     taints = tuple(
         sorted(
-            (taint for taint in found.taints if not _BUILT_IN.fullmatch(taint.key)),
+            (each for each in found.taints if not _BUILT_IN.fullmatch(each.key) and not is_passing_taint(each.key)),
             key=lambda taint: (taint.key, taint.value, taint.effect),
         )
     )
@@ -77,18 +81,21 @@ def _key(node: PlannedNode, found: KubernetesNode | None, asked: dict[str, set[s
 
 
 def _counts(name: str) -> bool:
-    return not _BUILT_IN.fullmatch(name) and not name.startswith(_OF_OTHERS)
+    return _can_be_given(name) and not _BUILT_IN.fullmatch(name) and not name.startswith(_OF_OTHERS)
+
+
+def _can_be_given(name: str) -> bool:
+    """Tell whether user data may give nodes a label; kubelets, AWS, Ocean and CSI drivers give others."""
+    return not (is_given_by_others(name) or is_reserved_label(name))
 
 
 def _asked_labels(kube: KubernetesSnapshot) -> dict[str, set[str]]:
-    """Return, by node, the labels outside of Kubernetes' own that its pods ask for."""
+    """Return, by node, the labels that its pods ask for, and that its user data may set."""
     asked: dict[str, set[str]] = defaultdict(set)
     if kube.knows(PODS):
         for pod in kube.pods:
             if pod.node_name:
-                asked[pod.node_name] |= {
-                    name for name in _conditions(pod) if not _BUILT_IN.fullmatch(name) and not is_reserved_label(name)
-                }
+                asked[pod.node_name].update(filter(_can_be_given, _conditions(pod)))
     return asked
 
 
@@ -98,7 +105,9 @@ def _conditions(pod: Pod) -> Iterable[str]:
         yield from (requirement.key for requirement in term if requirement.operator in {"In", "Exists"})
 
 
-def _suggestion(ocean_id: str, name: str, key: Key, nodes: list[PlannedNode], user_data: str) -> Diagnostic:
+def _suggestion(
+    ocean_id: str, name: str, key: Key, nodes: list[PlannedNode], user_data: str, *, is_known: bool
+) -> Diagnostic:
     _, labels, taints = key
     lines = [
         "pulumi_spotinst.aws.OceanLaunchSpec(",
@@ -106,7 +115,7 @@ def _suggestion(ocean_id: str, name: str, key: Key, nodes: list[PlannedNode], us
         f"    ocean_id={ocean_id!r},",
         f"    name={name!r},",
     ]
-    if not labels and not taints:
+    if not labels and not taints and not is_known:
         lines.append("    # Labels and taints are not known here: take them from `kubectl describe node`.")
     if labels:
         lines.append("    labels=[")

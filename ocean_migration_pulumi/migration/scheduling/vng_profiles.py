@@ -247,7 +247,8 @@ class VngProfile:
 
 def is_given_by_others(key: str) -> bool:
     """Tell whether a kubelet, Ocean or AWS gives nodes this label, whatever their user data says."""
-    return key in _KUBELET_LABELS or key == HOSTNAME_LABEL or key.startswith(_GIVEN_BY_OTHERS)
+    given = key in _KUBELET_LABELS or key in {HOSTNAME_LABEL, WINDOWS_BUILD_LABEL}
+    return given or key.startswith(_GIVEN_BY_OTHERS)
 
 
 def is_refused_label(key: str) -> bool:

@@ -192,6 +192,15 @@ def test_runner_on_a_planned_node_fails(node: str, status: CheckStatus) -> None:
         assert found.fields == {"pod": "ci/runner", "node": "n-1"}
 
 
+@pytest.mark.parametrize(("node", "failing"), [("n-1", "ci/runner"), ("n-3", None)])
+def test_github_runner_of_the_job_counts_too(node: str, failing: str | None) -> None:
+    """A job of its own pod ends with the pod of the runner that started it."""
+    job = pod("runner-workflow", "n-3", {"runner-pod": "runner"}, "ci")
+    kube = KubernetesSnapshot(nodes=NODES, pods=(job, pod("runner", node, {}, "ci")))
+    (found,) = check_runner(PLANNED, kube, RunnerPod("ci", "runner-workflow"))
+    assert found.fields.get("pod") == failing
+
+
 @pytest.mark.parametrize("runner", [None, RunnerPod("ci", "other"), RunnerPod("other", "runner")])
 def test_runner_of_another_cluster_is_none(runner: RunnerPod | None) -> None:
     """Nothing is said of it."""

@@ -97,8 +97,14 @@ def test_source_makes_the_group_with_the_labels_and_taints_of_the_nodes() -> Non
 
 
 def test_labels_that_a_tool_or_kubernetes_gave_count_only_when_a_pod_asks_for_them() -> None:
-    """Those of Kubernetes itself never do: a Virtual Node Group cannot set them."""
+    """Those that no user data can set never do: kubelets, AWS and CSI drivers give them to every node."""
     labels = {
+        "node-role.kubernetes.io/web": "",
+        "node.kubernetes.io/lifecycle": "spot",
+        "nvidia.com/gpu.product": "T4",
+        "topology.ebs.csi.aws.com/zone": "us-west-2a",
+        "topology.k8s.aws/zone-id": "usw2-az1",
+        "vpc.amazonaws.com/has-trunk-attached": "true",
         "eks.amazonaws.com/nodegroup": "gpu",
         "alpha.eksctl.io/nodegroup-name": "gpu",
         "karpenter.sh/nodepool": "p",
@@ -116,12 +122,43 @@ def test_labels_that_a_tool_or_kubernetes_gave_count_only_when_a_pod_asks_for_th
         namespace="a",
         name="b",
         node_name="n-i-1",
-        node_selector={"eks.amazonaws.com/nodegroup": "gpu", "kubernetes.io/os": "linux"},
+        node_selector={key: labels[key] for key in labels if key != "karpenter.sh/nodepool"},
         terms=((Requirement(key="karpenter.sh/nodepool", values=("p",)),),),
     )
     asked = source_of(*suggest_vngs("o-1", unmatched("i-1"), cluster(labels, pods=(asks,))))
     keys = [line.split("'")[1] for line in asked.splitlines() if "LabelArgs" in line]
-    assert keys == ["eks.amazonaws.com/nodegroup", "karpenter.sh/nodepool", "own"]
+    assert keys == [
+        "alpha.eksctl.io/nodegroup-name",
+        "eks.amazonaws.com/nodegroup",
+        "karpenter.sh/nodepool",
+        "node.kubernetes.io/lifecycle",
+        "nvidia.com/gpu.product",
+        "own",
+        "vpc.amazonaws.com/has-trunk-attached",
+    ]
+
+
+def test_zones_and_passing_taints_make_no_group_of_their_own() -> None:
+    """Nodes of a managed node group in two zones, one of which an autoscaler is about to remove."""
+    passing = (
+        Taint(key="node.cilium.io/agent-not-ready", value="true", effect="NoExecute"),
+        Taint(key="ebs.csi.aws.com/agent-not-ready", effect="NoExecute"),
+        Taint(key="DeletionCandidateOfClusterAutoscaler", value="1700000000", effect="PreferNoSchedule"),
+        Taint(key="ToBeDeletedByClusterAutoscaler", value="1700000000"),
+        Taint(key="aws-node-termination-handler/spot-itn", value="x"),
+        Taint(key="karpenter.sh/disrupted"),
+        Taint(key="node.kubernetes.io/unschedulable"),
+    )
+    first = cluster({"topology.ebs.csi.aws.com/zone": "us-west-2a", "topology.k8s.aws/zone-id": "usw2-az1"}, *passing)
+    other = cluster(
+        {"topology.ebs.csi.aws.com/zone": "us-west-2b", "topology.k8s.aws/zone-id": "usw2-az2"}, ids=("i-2",)
+    )
+    kube = KubernetesSnapshot(nodes={**first.nodes, **other.nodes})
+    (found,) = suggest_vngs("o-1", unmatched("i-1", "i-2"), kube)
+    assert named(found) == (2, ["gpu"])
+    ((_, _, inputs),) = run(source_of(found))
+    assert inputs == {"oceanId": "o-1", "name": "gpu"}
+    assert "not known" not in source_of(found)
 
 
 def test_nodes_of_one_kind_share_a_group_and_the_largest_kind_comes_first() -> None:

@@ -25,6 +25,7 @@ from ocean_migration_pulumi.migration.scheduling.vng_profiles import (
     REGION_LABELS,
     SYSTEM_LABELS,
     TYPE_LABELS,
+    WINDOWS_BUILD_LABEL,
     ZONE_LABELS,
     Terms,
     is_reserved_label,
@@ -230,7 +231,7 @@ def _remedy(terms: Terms) -> RequirementRemedy:
         return RequirementRemedy.REMOVE_NODE_NAME
     if any(map(is_reserved_label, keys)):
         return RequirementRemedy.REMOVE_RESERVED
-    if keys and keys <= SYSTEM_LABELS:
+    if keys and keys <= SYSTEM_LABELS | {WINDOWS_BUILD_LABEL}:
         return RequirementRemedy.ADD_SYSTEM
     if keys - ZONE_LABELS - TYPE_LABELS - ARCHITECTURE_LABELS - REGION_LABELS - SYSTEM_LABELS:
         return RequirementRemedy.ADD_LABEL

@@ -576,6 +576,12 @@ def test_pods_that_tolerate_no_taints_are_told() -> None:
             RequirementRemedy.ADD_SYSTEM,
         ),
         (
+            {"node_selector": {"node.kubernetes.io/windows-build": "10.0.20348"}},
+            RequirementKind.NODE_SELECTOR,
+            [[condition("node.kubernetes.io/windows-build", "10.0.20348")]],
+            RequirementRemedy.ADD_SYSTEM,
+        ),
+        (
             {"system": "windows"},
             RequirementKind.SYSTEM,
             [[condition("kubernetes.io/os", "windows")]],

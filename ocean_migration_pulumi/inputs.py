@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from types import FunctionType, NoneType
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 import pulumi
 from pulumi import Input, Output
 
+from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.host import one_line_constructor
 from ocean_migration_pulumi.migration.spec.input_readers import input_error
 from ocean_migration_pulumi.migration.spec.options import declared_inputs
+
+_SERIALIZABLE: Final = (str, int, float, NoneType, Output, Awaitable, pulumi.Asset, pulumi.Archive, pulumi.Resource)
+"""What Pulumi serializes besides lists, maps and input types."""
+
+_INPUT_TYPE: Final = "_pulumi_input_type"
+"""The attribute that marks the input types of Pulumi's packages."""
 
 
 class NodeSelectorArgsDict(TypedDict, total=False):
@@ -81,15 +88,11 @@ def resource_properties(
         input is left out, as the engine would store None.
 
     Raises:
-        InputError: A value cannot be an input at all, such as a class, for which Pulumi prints a traceback.
+        InputError: A value cannot be an input at all, such as a class or a path, for which Pulumi prints a traceback.
     """
-    if not isinstance(arguments["resource_name"], str):
-        raise input_error("resource_name", arguments["resource_name"], "a string")
-    if not isinstance(arguments["opts"], (pulumi.ResourceOptions, NoneType)):
-        raise input_error("opts", arguments["opts"], "pulumi.ResourceOptions")
+    check_resource("resource_name", arguments["resource_name"], arguments["opts"])
     for name in declared_inputs(spec):
-        if isinstance(arguments.get(name), (type, FunctionType)):
-            raise input_error(name, arguments[name], "a value")
+        refuse_unserializable(name, arguments.get(name))
     given = {
         name: Output.secret(arguments[name]) if each.secret else arguments[name]
         for name, each in declared_inputs(spec).items()
@@ -98,6 +101,55 @@ def resource_properties(
     if "nodes" in given:
         given["nodes"] = _refuse_missing_fields(given["nodes"])
     return dict.fromkeys(resource.__annotations__) | given
+
+
+def check_resource(argument: str, name: object, opts: object) -> None:
+    """Refuse a name or options of a resource for which Pulumi prints a traceback.
+
+    Args:
+        argument: The name of the argument that has the name.
+        name: The name of the resource.
+        opts: The options of the resource.
+
+    Raises:
+        InputError: One of them is not allowed.
+    """
+    if not isinstance(name, str):
+        raise input_error(argument, name, "a string")
+    if not name:
+        raise InputError(argument, "must not be empty", predicate=True)
+    if not isinstance(opts, (pulumi.ResourceOptions, NoneType)):
+        raise input_error("opts", opts, "pulumi.ResourceOptions")
+
+
+def refuse_unserializable(name: str, value: Any) -> None:
+    """Refuse what Pulumi cannot serialize; nothing of the value is shown, as it may be a secret.
+
+    Args:
+        name: The input, for errors: ``triggers[0]``.
+        value: The value or a part of it.
+
+    Raises:
+        InputError: The value or a part of it cannot be serialized.
+    """
+    if isinstance(value, (type, FunctionType)):
+        kind = "class" if isinstance(value, type) else "function"
+        raise InputError(name, f"must be a value, not the {kind} {value.__name__}", predicate=True)
+    if isinstance(value, NodeSelectorArgs):
+        parts = [(f"{name}.{each.name}", getattr(value, each.name)) for each in fields(value)]
+    elif isinstance(value, Mapping):
+        if any(not isinstance(key, str) for key in value):
+            raise InputError(name, "must have strings as keys", predicate=True)
+        parts = [(f"{name}.{key}", part) for key, part in value.items()]
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview, range)):
+        parts = [(f"{name}[{place}]", part) for place, part in enumerate(value)]
+    elif isinstance(value, _SERIALIZABLE) or hasattr(value, _INPUT_TYPE):
+        return
+    else:
+        allowed = "use a string, number, boolean, list or map"
+        raise InputError(name, f"has the type {type(value).__name__}; {allowed}", predicate=True)
+    for part_name, part in parts:
+        refuse_unserializable(part_name, part)
 
 
 def _refuse_missing_fields(nodes: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from datetime import date
+from pathlib import PurePosixPath
 from typing import Any, cast
 
 import pulumi
@@ -133,11 +135,16 @@ def test_secrets_are_marked_and_hidden() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            {"nodes": NodeSelectorArgs},
-            "nodes must be a value, not <class 'ocean_migration_pulumi.inputs.NodeSelectorArgs'>",
-        ),
-        ({"triggers": print_nothing}, "triggers must be a value, not <function print_nothing at"),
+        ({"nodes": NodeSelectorArgs}, "nodes must be a value, not the class NodeSelectorArgs"),
+        ({"triggers": print_nothing}, "triggers must be a value, not the function print_nothing"),
+        ({"triggers": [1, date(2026, 1, 2)]}, "triggers[1] has the type date; use a string, number, boolean, list or"),
+        ({"triggers": [{"image": {1, 2}}]}, "triggers[0].image has the type set; use a string, "),
+        ({"triggers": [{5: "a"}]}, "triggers[0] must have strings as keys"),
+        ({"nodes": NodeSelectorArgs(asg_names={"web"})}, "nodes.asg_names has the type set; use a string, "),
+        ({"nodes": {"exclude": {"instance_ids": range(2)}}}, "nodes.exclude.instance_ids has the type range; use a"),
+        ({"kubeconfig": PurePosixPath("canary")}, "kubeconfig has the type PurePosixPath; use a string, number, "),
+        ({"kubeconfig": b"canary"}, "kubeconfig has the type bytes; use a string, number, boolean, list or map ["),
+        ({"resource_name": ""}, "resource_name must not be empty"),
         ({"opts": {"protect": True}}, "opts must be pulumi.ResourceOptions, not {'protect': True}"),
         ({"resource_name": 5}, "resource_name must be a string, not 5"),
     ],
@@ -145,8 +152,9 @@ def test_secrets_are_marked_and_hidden() -> None:
 def test_what_pulumi_cannot_serialize_is_one_line(arguments: dict[str, Any], message: str) -> None:
     """Not a traceback of Pulumi's serializer."""
     given: dict[str, Any] = {"resource_name": "web", "ocean_id": "o-1", "nodes": {"all_nodes": True}}
-    with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}"):
+    with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}") as raised:
         OceanWorkloadMigration(**{**given, **arguments})
+    assert "canary" not in str(raised.value)
 
 
 def test_resource_names_every_output_that_is_written() -> None:

@@ -18,6 +18,7 @@ from ocean_migration_pulumi.api.transport import (
     Transport,
     decoded_pieces,
     describe_error,
+    describe_kind,
 )
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, NoAnswerError
@@ -68,7 +69,7 @@ def post(url: str, body: Mapping[str, Any], scope: CancelScope) -> ApiResponse:
 
     def describe(error: Exception) -> str:
         # Other errors may quote the URL, or what the server made of it.
-        return describe_error(error) if isinstance(error, (httpx.NetworkError, OSError)) else type(error).__name__
+        return describe_error(error) if isinstance(error, (httpx.NetworkError, OSError)) else describe_kind(error)
 
     return _exchange_alone(url, _Post(url, body, scope.at_most(LONGEST_PROBE)), scope, describe)
 

@@ -291,9 +291,25 @@ def _forget(error: BaseException) -> None:
 
 
 def describe_error(error: Exception) -> str:
-    """Return an error with its class, on one line."""
-    text = one_line(str(error))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """Return what became of a connection, on one line: the operating system's reason, else the text of the error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate is not trusted ({one_line(cause.verify_message)})"
+        if isinstance(cause, OSError) and cause.strerror:
+            return one_line(cause.strerror)
+        cause = cause.__cause__ or cause.__context__
+    text = one_line(str(error)).rstrip(".") or describe_kind(error)
+    return f"proxy: {text}" if isinstance(error, httpx.ProxyError) else text
+
+
+def describe_kind(error: Exception) -> str:
+    """Return what became of a connection, without the text of the error, which may quote the URL or the response."""
+    if isinstance(error, httpx.TimeoutException):
+        return "timed out"
+    if isinstance(error, httpx.ProtocolError):
+        return "the connection ended without a valid response"
+    return "the proxy refused the connection" if isinstance(error, httpx.ProxyError) else "the connection failed"
 
 
 def program_version() -> str:

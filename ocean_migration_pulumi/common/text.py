@@ -48,8 +48,18 @@ def shorten(text: str, most: int) -> str:
 
 
 def shorten_value(value: object) -> str:
-    """Return a value as a message quotes it: on one line, of at most 80 characters."""
-    return shorten(repr(value), 80)
+    """Return a value as a message quotes it: on one line, of at most 80 characters, and 5 instead of Pulumi's 5.0."""
+    return shorten(repr(_restore_whole_numbers(value)), 80)
+
+
+def _restore_whole_numbers(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_restore_whole_numbers(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _restore_whole_numbers(part) for key, part in value.items()}
+    return value
 
 
 def count_noun(amount: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, OceanMigrationArgsDict, check_args
 from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.host import one_line_errors
+from ocean_migration_pulumi.inputs import check_resource
 
 _PACKAGES: Final = ("pulumi_spotinst", "pulumi_kubernetes", "pulumi_aws")
 """The packages of the extra ``stack``."""
@@ -53,6 +54,7 @@ class OceanMigration(pulumi.ComponentResource):
             RunError: Before anything is registered, when arguments are wrong or exclude each other, when a setting
                 cannot be used, or when a package of the extra ``stack`` is not installed.
         """
+        check_resource("name", name, opts)
         _require_packages()
         # Imported late: the packages of the extra are needed by those who declare a component, and by nobody else.
         from ocean_migration_pulumi.component.resources.parts import Parts

@@ -10,6 +10,7 @@ import pulumi
 from pulumi import Output
 
 from ocean_migration_pulumi.errors import InputError, UnknownFieldError
+from ocean_migration_pulumi.inputs import refuse_unserializable
 from ocean_migration_pulumi.migration.gate.spec import GateSpec, read_gate_spec
 from ocean_migration_pulumi.migration.spec.input_readers import InputType, input_error, read_texts, secret_error
 from ocean_migration_pulumi.migration.spec.options import InputDeclaration, declared_inputs
@@ -44,6 +45,7 @@ def check_wave(wave: object, name: str, vngs: Iterable[str]) -> None:
     timeouts = getattr(wave, "timeouts", None)
     if timeouts is not None and not isinstance(timeouts, pulumi.CustomTimeouts):
         raise secret_error(f"{name}.timeouts", "pulumi.CustomTimeouts")
+    refuse_unserializable(f"{name}.triggers", getattr(wave, "triggers", None))
     _check_inputs(wave, name, INPUT_DECLARATIONS)
 
 

@@ -86,7 +86,7 @@ def test_loopback_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("step", "reason"),
-    [(http.hang_up, "no response: RemoteProtocolError"), (http.reset, "no response: ReadError")],
+    [(http.hang_up, "no response: Server disconnected"), (http.reset, "no response: Connection reset by peer")],
     ids=["hang up", "reset"],
 )
 def test_no_answer_is_told(step: http.Step, reason: str) -> None:
@@ -99,7 +99,7 @@ def test_no_answer_is_told(step: http.Step, reason: str) -> None:
 
 def test_nobody_listens() -> None:
     """As when a service is not up yet."""
-    with pytest.raises(NoAnswerError, match="no response: ConnectError"):
+    with pytest.raises(NoAnswerError, match="no response: Connection refused"):
         probe("http://127.0.0.1:9/health", CancelScope())
 
 
@@ -107,7 +107,10 @@ def test_certificate_that_is_not_trusted_is_told() -> None:
     """Certificates are always verified."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
-    with http.ScriptedServer([http.answer(200)], tls=tls) as server, pytest.raises(NoAnswerError, match="CERTIFICATE"):
+    with (
+        http.ScriptedServer([http.answer(200)], tls=tls) as server,
+        pytest.raises(NoAnswerError, match="the certificate is not"),
+    ):
         probe(server.url, CancelScope())
 
 

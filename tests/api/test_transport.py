@@ -166,7 +166,7 @@ def test_refused_connection_sends_nothing() -> None:
     """Where nobody listens nothing was sent, so that a write may be repeated."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    with opened(url) as connections, pytest.raises(UnansweredError, match="ConnectError") as caught:
+    with opened(url) as connections, pytest.raises(UnansweredError, match="Connection refused") as caught:
         connections.exchange(POST, TOKEN, CancelScope())
     assert caught.value.transient
     assert not caught.value.sent
@@ -320,7 +320,7 @@ def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{TOKEN}@127.0.0.1:{proxy.port}")
         with (
             opened("https://spot.example") as connections,
-            pytest.raises(UnansweredError, match="ProxyError: 502") as caught,
+            pytest.raises(UnansweredError, match="proxy: 502") as caught,
         ):
             connections.exchange(POST, TOKEN, CancelScope())
     assert caught.value.transient
@@ -367,7 +367,7 @@ def test_unknown_certificate_is_refused(authority: trustme.CA) -> None:
     with (
         tls_server(authority, [http.items()]) as server,
         opened(server.url) as connections,
-        pytest.raises(UnansweredError, match="CERTIFICATE_VERIFY_FAILED") as caught,
+        pytest.raises(UnansweredError, match="the certificate is not trusted") as caught,
     ):
         connections.exchange(POST, TOKEN, CancelScope())
     assert not caught.value.sent

@@ -53,6 +53,7 @@ def test_value_is_quoted_in_at_most_80_characters() -> None:
     """As Python writes it."""
     assert shorten_value("a\nb") == "'a\\nb'"
     assert len(shorten_value("x" * 100)) == 80
+    assert shorten_value([5.0, {"a": 20.5, "b": 1e3}, float("inf"), True]) == "[5, {'a': 20.5, 'b': 1000}, inf, True]"
 
 
 @pytest.mark.parametrize(

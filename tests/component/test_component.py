@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
+from ocean_migration_pulumi import OceanMigration
 from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, check_args
 from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, VNG_ARGUMENTS
@@ -663,6 +665,27 @@ def test_bad_argument_is_one_line_of_the_program(sim: Simulator, whole: WholeSta
     assert "waves[0].nodes.asg_name: unknown field; did you mean `asg_names`?" in said
     assert "Traceback" not in said
     assert set(whole.state) <= {"Stack shop-dev"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("", {"ocean_id": "o-1"}), "name must not be empty ["),
+        ((5, {"ocean_id": "o-1"}), "name must be a string, not 5 ["),
+        (
+            ("shop", {"ocean_id": "o-1"}, {"protect": True}),
+            "opts must be pulumi.ResourceOptions, not {",
+        ),
+        (
+            ("shop", {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}, "triggers": [{1}]}]}),
+            "waves[0].triggers[0] has the type set; use a string, number, boolean, list or map [",
+        ),
+    ],
+)
+def test_what_pulumi_would_refuse_with_a_traceback_is_one_line(arguments: tuple[Any, ...], message: str) -> None:
+    """Before anything is registered."""
+    with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}"):
+        OceanMigration(*arguments)
 
 
 @pytest.mark.parametrize(

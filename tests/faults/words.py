@@ -53,11 +53,11 @@ WHAT: Final[Mapping[str, str]] = {
     "503": "{call}: Spot has an internal error (HTTP 503)",
     "reset-before": _CUT,
     "reset-after": _CUT,
-    "truncate": "{call}: no response from {base}: RemoteProtocolError: peer closed connection without sending complete "
+    "truncate": "{call}: no response from {base}: peer closed connection without sending complete "
     "message body (received {n} bytes, expected {n})",
     "shape": "{call}: unusable response: no list of items",
-    "silence": "{call}: no response from {base}: ReadTimeout: timed out",
-    "dns": "{call}: no response from http://api.spot.invalid: ConnectError: [Errno {n}] Name or service not known",
+    "silence": "{call}: no response from {base}: timed out",
+    "dns": "{call}: no response from http://api.spot.invalid: Name or service not known",
     "token": "Spot refuses the token (from {source}): create a new one in the Spot console (HTTP 401, request "
     "{request})",
     "deleted": "Ocean cluster {ocean} does not exist in {account}; check the id and the account "
@@ -182,7 +182,7 @@ def reads(words: str, **known: str) -> re.Pattern[str]:
 
 _ANY: Final = {
     "after": r"(\d+m)?\d+s",
-    "cut": r"(ReadError|WriteError|RemoteProtocolError): [^;]+",
+    "cut": r"(Connection reset by peer|Broken pipe|Server disconnected without sending a response)",
     "migration": r"owm-[0-9a-f]{8}",
     "n": r"-?\d+",
     "request": r"[0-9a-f-]{36}",

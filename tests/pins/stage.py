@@ -40,7 +40,7 @@ _VARYING = (
     (_TIME, "<time>"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<id>"),
     (_PORT, _SOME_PORT),
-    (re.compile(r"\w+Error: \[Errno \d+\] [\w ]+"), "<how the connection ended>"),
+    (re.compile(r"Connection re(set by peer|fused)|Broken pipe"), "<how the connection ended>"),
     (re.compile(r"(?<![\w.-])(\d+(\.\d+)?(ms|[smhd]))+(?!\w)"), "<duration>"),
     (re.compile(r"(?<![\w.-])\d+(\.\d+)? (seconds?|min|minutes?|hours?|days?|[smhd])(?!\w)"), "<duration>"),
 )

@@ -34,7 +34,10 @@ def test_a_part_of_it_can_be_waited_for(terminal: Terminal) -> None:
     terminal.sim.control.clock(speed=3000)
     result = terminal.run("wait", "--for", "50%")
     assert result.exit_code == 0, result.output
-    assert int(result.stdout.partition("/5 nodes")[0]) >= 3
+    # On a slow machine it has meanwhile finished.
+    done = re.search(r"(\d)(?:/| of )5 nodes", result.stdout)
+    assert done is not None
+    assert int(done[1]) >= 3
 
 
 @pytest.mark.parametrize("scenario", ["stand-alone-pods"])

@@ -185,7 +185,7 @@ def find_late(scene: Scene, *, created: bool = True, lag: str = "86400s") -> Run
     """Kill a start, let the list lag, and run the next `up`, which must adopt what the list shows within a minute."""
     scene.hold()
     kill_unanswered_start(scene)
-    scene.control.clock(speed=2)  # the minute is half of one, for machines that are busy
+    scene.control.clock(speed=0.2)  # the minute is five, for machines that are busy
     scene.control.quirk("list_lag", lag)
     running = scene.driver.start("up")
     running.wait_until(lambda run: any("a migration that is not listed yet" in line for line in run.statuses))
@@ -304,7 +304,7 @@ def follow_late(scene: Scene, *, moment: Moment = UNANSWERED, victim: str = "all
     with moment.hold(scene) as (held, wait):
         running = scene.driver.start("up")
         wait()
-        scene.control.clock(speed=2)  # the minute is half of one, for machines that are busy
+        scene.control.clock(speed=0.2)  # the minute is five, for machines that are busy
         scene.control.quirk("list_lag", "3600s")
         if victim == "plugin":
             running.kill_plugin()

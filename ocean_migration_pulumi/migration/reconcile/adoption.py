@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
-from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import (
@@ -96,18 +97,29 @@ def find_unrecorded(context: ReconcileContext, *, fresh: bool = True) -> list[Mi
     """
     cache, recorded = context.claims.cache, context.state.migrations
     known = {migration.id for migration in recorded}
-    newest = max((made for migration in recorded if (made := parse_time(migration.created_at))), default=None)
+    newest = _newest_known(context)
     newer = {
         summary.id
         for summary in cache.migrations(context.api, context.scope, fresh=fresh)
-        if summary.id not in known
-        and (newest is None or (made := parse_time(summary.created_at)) is None or made > newest)
+        if summary.id not in known and _is_newer(summary, newest)
     }
     if not newer:
         return []
     recent = cache.recent(context.api, context.scope)
     found = [status for status in recent if status.id in newer and is_ours(context, status)]
     return sorted(found, key=lambda status: (status.created_at or "", status.id))
+
+
+def _newest_known(context: ReconcileContext) -> datetime | None:
+    """Return when the newest migration that the state knows was created; None when none tells."""
+    times = (parse_time(migration.created_at) for migration in context.state.migrations)
+    return max(filter(None, times), default=None)
+
+
+def _is_newer(migration: MigrationSummary | MigrationStatus, newest: datetime | None) -> bool:
+    """Tell whether a migration may be newer than a time; without either time it may."""
+    created_at = parse_time(migration.created_at)
+    return newest is None or created_at is None or created_at > newest
 
 
 def find_left_by_killed_run(context: ReconcileContext) -> Diagnostic | None:
@@ -215,8 +227,7 @@ def find_unanswered_start(context: ReconcileContext) -> None:
         return found is not None or max(age, waiter.elapsed) >= LOST_SEARCH
 
     found = waiter.until(is_over)
-    if found is None or (lost.is_recalled and context.confirm_ends([found])):
-        # What a killed run had started, and has ended with other nodes than those of the plan, is nobody's work now.
+    if found is None or (lost.is_recalled and _is_no_longer_wanted(context, found)):
         context.state.unanswered = None
         context.note_start(None)
         if found is None:
@@ -230,6 +241,19 @@ def find_unanswered_start(context: ReconcileContext) -> None:
     emit(context, EventKind.STARTED, migration, render(describe_adopted(migration)), status=found)
     if migration.ended:
         migration.status = MigrationState.STARTING  # until its end is confirmed it is waited for
+
+
+def _is_no_longer_wanted(context: ReconcileContext, status: MigrationStatus) -> bool:
+    """Tell whether a migration that a killed run had started, of other nodes than those of the plan, is nobody's now.
+
+    It has ended, and the selector does not name its nodes, or a later migration has followed. One of selected nodes is
+    ours: they are not planned because discovery does not return what has been migrated.
+    """
+    if not context.confirm_ends([status]):
+        return False
+    return not _is_newer(status, _newest_known(context)) or any(
+        map(context.spec.nodes.contradicts, status.old_instances)
+    )
 
 
 def _note_found(context: ReconcileContext, start: UnansweredStart, migration_id: str) -> None:

@@ -327,9 +327,9 @@ def recalled(stage: Stage, nodes: list[str], **more: Any) -> UnansweredStart:
     return UnansweredStart(listed=[], instance_ids=nodes, at=at, is_recalled=True, **more)
 
 
-@pytest.mark.parametrize("case", ["stopped", "denied", "other nodes", "known"])
+@pytest.mark.parametrize("case", ["stopped", "denied", "other nodes", "known", "older"])
 def test_an_entry_of_the_journal_that_is_outdated_harms_no_run(stage: Stage, case: str) -> None:
-    """Its migration was stopped elsewhere, is of a service that began anew, or has long been in the state."""
+    """Its migration was stopped elsewhere, is of a service that began anew, has long been in the state, or is older."""
     planned = stage.planned(stage.spec(nodes=WEB))
     api = stage.ids("api")
     other = stage.control.start_foreign_migration(stage.ocean_id, api)
@@ -343,6 +343,9 @@ def test_an_entry_of_the_journal_that_is_outdated_harms_no_run(stage: Stage, cas
         context = stage.context(planned, stage.up(planned).state)
         (migration,) = context.state.migrations
         start = recalled(stage, migration.instance_ids)
+    if case == "older":
+        grown = replace(stage.spec(nodes={"asg_names": ["web", "api"]}), planned_nodes=planned.planned_nodes)
+        context = stage.context(grown, stage.up(planned).state)
     context.state.unanswered = start
     kept: list[Any] = []
     context.note_start = kept.append
@@ -364,6 +367,30 @@ def test_a_migration_of_the_journal_is_ours_whatever_it_holds(stage: Stage) -> N
     assert context.state.succeeded
     assert [migration.id for migration in context.state.migrations] == [each["id"] for each in stage.migrations()]
     assert context.state.migrations[0].origin == "adopted"
+
+
+def test_a_finished_migration_of_the_journal_is_recorded_while_its_nodes_are_selected(stage: Stage) -> None:
+    """Discovery no longer returns its nodes, so no plan names them; what it has done was asked for."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    api = stage.ids("api")
+    killed = stage.control.start_foreign_migration(stage.ocean_id, api)
+    stage.control.advance(7200)
+    grown = replace(stage.spec(nodes={"asg_names": ["web", "api"]}), planned_nodes=planned.planned_nodes)
+    context = stage.context(grown)
+    context.state.unanswered = recalled(stage, api, migration_id=killed)
+    kept: list[Any] = []
+    context.note_start = kept.append
+    reconcile.reconcile(context)
+    state = context.state
+    assert state.succeeded
+    assert stage.asked_for() == [stage.ids("web")]
+    assert [migration.id for migration in state.migrations] == [each["id"] for each in stage.migrations()]
+    assert (state.migrations[0].status, state.migrations[0].origin) == ("FINISHED", "adopted")
+    assert state.unanswered is None
+    again = stage.context(grown, state)
+    reconcile.reconcile(again)
+    assert len(stage.requests("POST")) == 1
+    assert again.state.succeeded
 
 
 def test_wrong_terminal_answers_hide_no_migration_of_the_journal_from_destroy(stage: Stage) -> None:

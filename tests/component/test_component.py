@@ -454,6 +454,31 @@ def test_a_role_that_neither_spot_nor_aws_tells_is_named_in_the_output(sim: Simu
     )
 
 
+def test_retire_names_the_version_of_a_launch_template_that_cannot_be_read(sim: Simulator, whole: WholeStack) -> None:
+    """The role of the latest version is compared, and without a conflict the role of the other one is not known."""
+    template = [{"id": "lt-1", "version": "1"}]
+    whole.mocks.answers["aws:autoscaling/getGroup:getGroup"] = {"launchTemplates": template}
+    latest = {"latestVersion": 2, "iamInstanceProfiles": [{"name": "old"}]}
+    whole.mocks.answers["aws:ec2/getLaunchTemplate:getLaunchTemplate"] = latest
+    own = """"virtual_node_groups": [{"name": "own", "options": {"iam_instance_profile": "old"}}],"""
+    arguments = f"""
+        "ocean_id": {sim.ocean_id!r},
+        "protect": False,
+        "retire": [{{"auto_scaling_group": "web"}}],
+        """
+    whole.program(arguments + own)
+    (conflict,) = whole.up().outputs["retire"]
+    assert conflict.startswith(
+        "Auto Scaling Group web: not possible, its role arn:aws:iam::123456789012:role/ocean-node"
+    )
+    whole.program(arguments)
+    (line,) = whole.up().outputs["retire"]
+    assert line.endswith(
+        "(first make sure that no Virtual Node Group has its role: the group uses version 1 of launch template lt-1, "
+        "but only the latest version, 2, can be read)"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "name"),
     [

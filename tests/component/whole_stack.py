@@ -76,6 +76,7 @@ class WholeStackMocks(SimulatorMocks):
         self.called: list[str] = []
         self.node_role = NODE_ROLE
         self.gone: set[str] = set()
+        self.answers: dict[str, dict[str, Any]] = {}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Create a resource; with the controller come its heartbeat and the nodes of the EKS cluster."""
@@ -94,7 +95,7 @@ class WholeStackMocks(SimulatorMocks):
         self.called.append(args.token)
         if args.args.get("nodeGroupName") in self.gone:
             raise ProviderFailure("reading EKS Node Group: ResourceNotFoundException: No node group found")
-        return answer_aws(args.token, args.args, self.node_role), []
+        return answer_aws(args.token, args.args, self.node_role) | self.answers.get(args.token, {}), []
 
     def _install(self) -> None:
         control = self._simulator.control

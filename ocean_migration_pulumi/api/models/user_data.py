@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email import message_from_string, policy
+from email.message import Message
 from typing import Final, Self
 
 _MOST_BYTES: Final = 1 << 20
@@ -41,3 +44,8 @@ class UserData:
         data = self.text.encode()
         # The same text has to be the same user data, at any time.
         return base64.b64encode(gzip.compress(data, mtime=0) if self.is_compressed else data).decode()
+
+
+def walk_mime(user_data: str) -> Iterator[Message]:
+    """Yield a MIME message and its parts; blank lines before it, as templates leave them, do not end its headers."""
+    return message_from_string(user_data.lstrip(), policy=policy.default).walk()

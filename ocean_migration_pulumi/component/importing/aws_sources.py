@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ocean_migration_pulumi.api.models import decode
-from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.common.text import count_noun, sanitize
 from ocean_migration_pulumi.component.importing.field_rules import snake_case
 from ocean_migration_pulumi.errors import OceanMigrationError, SourceGoneError
 
@@ -29,6 +29,12 @@ _EFFECTS = {
 }
 
 
+_ONLY_ON_DEMAND = "only On-Demand instances"
+_ONLY_SPOT = "only Spot instances"
+_PURCHASES = {"ON_DEMAND": _ONLY_ON_DEMAND, "SPOT": _ONLY_SPOT}
+"""What a managed node group runs, by its capacity type."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """A launch template or launch configuration, as fields of Spot's launch specification."""
@@ -39,6 +45,8 @@ class Template:
     """The fields."""
     instance_type: str = ""
     """The instance type, empty without one."""
+    is_spot: bool = False
+    """Whether it asks for Spot instances."""
     doubt: str | None = None
     """Why the instances may be made from something else, None when they are not."""
 
@@ -53,6 +61,10 @@ class NodesGroup:
     """The subnets."""
     instance_types: tuple[str, ...] = ()
     """The instance types."""
+    types_origin: str = ""
+    """The launch template that names the only instance type, empty when the group does."""
+    purchase: str = ""
+    """What the group runs On-Demand and as Spot instances, as messages say it; empty when AWS does not say."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels of the node group, else those in the tags for the Cluster Autoscaler."""
     taints: tuple[Mapping[str, str], ...] = ()
@@ -87,10 +99,13 @@ def node_group(eks_cluster: str, name: str, region: str, options: InvokeOptions 
         for group in _list(resource, "autoscaling_groups")
     ]
     below = auto_scaling_group(groups[0], region, options) if groups else NodesGroup(auto_scaling_group="")
+    own_types = tuple(_list(found, "instance_types"))
     return NodesGroup(
         auto_scaling_group=below.auto_scaling_group,
         subnet_ids=tuple(_list(found, "subnet_ids")) or below.subnet_ids,
-        instance_types=tuple(_list(found, "instance_types")) or below.instance_types,
+        instance_types=own_types or below.instance_types,
+        types_origin="" if own_types else below.types_origin,
+        purchase=_PURCHASES.get(_text(found, "capacity_type"), below.purchase),
         labels=dict(_get(found, "labels") or {}),
         taints=tuple(
             {
@@ -142,8 +157,9 @@ def auto_scaling_group(name: str, region: str, options: InvokeOptions | None) ->
     overrides = [override for part in mixed for override in _list(part, "overrides")]
     has_requirements = any(_list(override, "instance_requirements") for override in overrides)
     types = [_text(override, "instance_type") for override in overrides]
+    types_origin = ""
     if not any(types) and not has_requirements and template is not None:
-        types = [template.instance_type]
+        types, types_origin = [template.instance_type], template.origin
     others = {
         f"launch template {_text(used, 'launch_template_id')} for {_text(override, 'instance_type') or 'some types'}"
         for override in overrides
@@ -154,6 +170,8 @@ def auto_scaling_group(name: str, region: str, options: InvokeOptions | None) ->
         auto_scaling_group=name,
         subnet_ids=tuple(filter(None, _text(found, "vpc_zone_identifier").replace(" ", "").split(","))),
         instance_types=tuple(filter(None, types)),
+        types_origin=types_origin,
+        purchase=_purchase(_list(found, "mixed_instances_policies"), template),
         has_requirements=has_requirements,
         other_templates=tuple(sorted(others)),
         labels=dict(_tagged(tags, "label/")),
@@ -174,6 +192,25 @@ def _template_of(group: Any, mixed: Sequence[Any], region: str, options: InvokeO
     return _launch_configuration(name, region, options) if name else None
 
 
+def _purchase(policies: Sequence[Any], template: Template | None) -> str:
+    """Return what a group runs On-Demand and as Spot instances; a template counts only if there is no policy."""
+    if not policies:
+        if template is None or template.doubt:
+            return ""
+        return _ONLY_SPOT if template.is_spot else _ONLY_ON_DEMAND
+    distribution = _first(policies[0], "instances_distributions")
+    base = int(_get(distribution, "on_demand_base_capacity") or 0)
+    share = _get(distribution, "on_demand_percentage_above_base_capacity")
+    # The default of AWS.
+    share = 100 if share is None else int(share)
+    if share == 100:
+        return _ONLY_ON_DEMAND
+    if not base:
+        return f"{share}% of its instances On-Demand" if share else _ONLY_SPOT
+    others = f"{share}% of the others On-Demand" if share else "the others as Spot instances"
+    return f"{count_noun(base, 'On-Demand instance')}, and {others}"
+
+
 def _launch_template(template_id: str, version: str, region: str, options: InvokeOptions | None) -> Template:
     from pulumi_aws import ec2
 
@@ -183,13 +220,12 @@ def _launch_template(template_id: str, version: str, region: str, options: Invok
         lambda: ec2.get_launch_template(id=template_id, region=region, opts=options),
     )
     latest = str(_get(found, "latest_version") or "")
-    used = str(_get(found, "default_version") or "") if version in {"$Default", ""} else version
+    is_default = version in {"$Default", ""}
+    used = str(_get(found, "default_version") or "") if is_default else version
     doubt = None
     if latest and used.isdecimal() and used != latest:
-        doubt = (
-            f"the group uses version {used} of launch template {template_id}, but its latest version, {latest}, "
-            "was read"
-        )
+        which = f"version {used}{', the default,' if is_default else ''} of launch template {template_id}"
+        doubt = f"the group uses {which}, but only the latest version, {latest}, can be read"
     interface, profile = _first(found, "network_interfaces"), _first(found, "iam_instance_profiles")
     return Template(
         origin=f"launch template {template_id}",
@@ -202,6 +238,7 @@ def _launch_template(template_id: str, version: str, region: str, options: Invok
             devices=[_device(device, _first(device, "ebs")) for device in _list(found, "block_device_mappings")],
         ),
         instance_type=_text(found, "instance_type"),
+        is_spot=_text(_first(found, "instance_market_options"), "market_type") == "spot",
         doubt=doubt,
     )
 
@@ -226,6 +263,7 @@ def _launch_configuration(name: str, region: str, options: InvokeOptions | None)
             devices=[_device(device, device) for device in _list(found, "ebs_block_devices")],
         ),
         instance_type=_text(found, "instance_type"),
+        is_spot=bool(_text(found, "spot_price")),
     )
 
 

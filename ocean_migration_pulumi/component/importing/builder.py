@@ -85,9 +85,14 @@ class ConfigurationBuilder:
             return
         for name, part in template.parts.items():
             self.fill(self.template + name, part, template.origin)
+
+    def warn_of_version(self, template: Template | None) -> None:
+        """Name what was copied from another version of a launch template than the group uses."""
+        if template is None or not template.doubt:
+            return
         copied = [path for path, origin in self.origins.items() if origin == template.origin]
-        if template.doubt and not all(map(self.declares, copied)):
-            self.warnings.append(f"{template.doubt}: compare what was copied from it")
+        if parts := [_word(path) for path in copied if not self.declares(path)]:
+            self.warnings.append(f"{template.doubt}: compare {', '.join(parts)}, and set what differs in the program")
 
     def leave(self, path: str, reason: str, remedy: str) -> None:
         """Take a part out, and say so if it was there."""

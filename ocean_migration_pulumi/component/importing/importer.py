@@ -39,6 +39,7 @@ _GONE = re.compile(
 )
 """What Spot may say of a group that is not there: its words for that are in no API reference."""
 _WHITELIST = "compute.instanceTypes.whitelist"
+_SPOT_SHARE = "strategy.spotPercentage"
 _BUILT_IN_LABELS = re.compile(
     r"(kubernetes\.io|(beta|topology|node|failure-domain\.beta)\.kubernetes\.io|spotinst\.io|eks\.amazonaws\.com)/.*"
 )
@@ -138,6 +139,9 @@ def import_cluster(
         known = known or aws_sources.auto_scaling_group(group, region, options)
         draft.fill("compute.subnetIds", list(known.subnet_ids), str(source))
         draft.fill_from(known.template)
+    if known is not None:
+        draft.warn_of_version(known.template)
+        _leave_purchase(draft, known, "Ocean's default")
     types = known.instance_types if known else ()
     if types and is_nothing(at(draft.document, _WHITELIST)):
         reason = f"the group's {list_some(types)} would limit every Virtual Node Group of the cluster"
@@ -188,7 +192,7 @@ def import_vng(
             Left(path="labels", reason=reason, remedy=("no action needed, unless a pod selects nodes by them"))
         )
     draft.fill("subnetIds", list(known.subnet_ids), str(source))
-    draft.fill("instanceTypes", list(known.instance_types), str(source))
+    draft.fill("instanceTypes", list(known.instance_types), known.types_origin or str(source))
     if known.has_requirements and not draft.declares("instanceTypesFilters"):
         reason = "the group selects instance types by their attributes"
         remedy = "set `instance_types` or `instance_types_filters`"
@@ -198,8 +202,17 @@ def import_vng(
         draft.warn("imageId", f"the group also uses {templates}, not copied: declare a Virtual Node Group like it")
     if draft.lacks(*NODES_NEED):
         draft.fill_from(known.template)
+    draft.warn_of_version(known.template)
+    _leave_purchase(draft, known, "the cluster's")
     _adapt_user_data(draft, source, known)
     return _finished(draft, source, convert_vng, ())
+
+
+def _leave_purchase(draft: ConfigurationBuilder, known: NodesGroup, instead: str) -> None:
+    """Say what the group runs On-Demand, unless Spot's import has a share: Ocean has no On-Demand base to copy to."""
+    if known.purchase and is_nothing(at(draft.document, _SPOT_SHARE)):
+        remedy = f"set `spot_percentage`, else {instead} applies"
+        draft.left.append(Left(path=_SPOT_SHARE, reason=f"the group runs {known.purchase}", remedy=remedy))
 
 
 def _adapt_user_data(draft: ConfigurationBuilder, source: Source, known: NodesGroup | None) -> None:

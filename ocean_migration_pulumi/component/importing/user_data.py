@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from email import message_from_string
 from typing import Final
+
+from ocean_migration_pulumi.api.models.user_data import walk_mime
 
 _KEY: Final = (
     r"eks\.amazonaws\.com/(?:nodegroup|nodegroup-image|capacityType|sourceLaunchTemplateId|sourceLaunchTemplateVersion)"
@@ -42,7 +43,7 @@ def _remove(text: str) -> str:
 
 def _encoded_parts(user_data: str) -> Iterator[tuple[str, str]]:
     """Yield the parts of a MIME message that are in base64, as they are written and decoded."""
-    for part in message_from_string(user_data).walk():
+    for part in walk_mime(user_data):
         if str(part.get("Content-Transfer-Encoding", "")).strip().lower() != "base64" or part.is_multipart():
             continue
         payload = str(part.get_payload()).strip()

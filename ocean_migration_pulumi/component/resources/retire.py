@@ -43,7 +43,7 @@ class OldGroup:
     role: str | None = None
     """The role of its nodes, None when it is not known."""
     why_not: str = ""
-    """Why the role is not known."""
+    """Why the role is not known, or may be another."""
     is_gone: bool = False
     """Whether the group does not exist any more."""
 
@@ -253,11 +253,10 @@ def describe_retirement(old: OldGroup, remaining: Sequence[str], unread: Sequenc
         return f"{old.name}: no longer exists{removal}"
     if remaining:
         return f"{old.name}: not yet, {count_noun(len(remaining), 'node')} still to migrate"
-    doubt = "" if old.role is not None else f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
+    doubts = [f"no Virtual Node Group has its role: {old.why_not}"] if old.why_not else []
     if unread:
-        doubt = (
-            f" (first make sure that its role {old.role} is not that of {list_some(list(unread))}, which is not known)"
-        )
+        doubts.append(f"its role {old.role} is not that of {list_some(list(unread))}, which is not known")
+    doubt = f" (first make sure that {', and that '.join(doubts)})" if doubts else ""
     return f"{old.name}: {old.change}{doubt}"
 
 
@@ -265,13 +264,13 @@ def find_old_group(args: RetireArgs, eks_cluster: str | None, opts: pulumi.Invok
     """Ask AWS for the role of a group's nodes, through functions of pulumi_aws; what it does not tell is not known."""
     cluster = args.eks_cluster or eks_cluster
     try:
-        role = _role_of_node_group(args, cluster, opts) if args.node_group else _role_of_asg(args, opts)
+        role, doubt = _role_of_node_group(args, cluster, opts) if args.node_group else _role_of_asg(args, opts)
     except SourceGoneError:
         return OldGroup(args=args, eks_cluster=cluster, is_gone=True)
     except Exception as error:  # noqa: BLE001 - invokes raise plain exceptions for whatever AWS answers
         why = f"AWS does not report it ({one_line(str(error), 200)})"
         return OldGroup(args=args, eks_cluster=cluster, why_not=why)
-    return OldGroup(args=args, eks_cluster=cluster, role=role, why_not="" if role else "AWS reports none")
+    return OldGroup(args=args, eks_cluster=cluster, role=role, why_not=doubt if role else "AWS reports none")
 
 
 def role_of_profile(profile: str, opts: pulumi.InvokeOptions | None) -> str | None:
@@ -283,13 +282,18 @@ def role_of_profile(profile: str, opts: pulumi.InvokeOptions | None) -> str | No
     return found.role_arn or None
 
 
-def _role_of_node_group(args: RetireArgs, cluster: str | None, opts: pulumi.InvokeOptions | None) -> str | None:
+def _role_of_node_group(
+    args: RetireArgs, cluster: str | None, opts: pulumi.InvokeOptions | None
+) -> tuple[str | None, str]:
+    """Return the role of the nodes, None when AWS does not tell it, and why it may be another, empty for no reason."""
     found = find_node_group(cluster or "", args.node_group or "", None, opts)
-    return found.node_role_arn or None
+    return found.node_role_arn or None, ""
 
 
-def _role_of_asg(args: RetireArgs, opts: pulumi.InvokeOptions | None) -> str | None:
-    group = auto_scaling_group(args.auto_scaling_group or "", region_of(opts), opts)
-    profile = group.template.parts.get("iamInstanceProfile") if group.template else None
+def _role_of_asg(args: RetireArgs, opts: pulumi.InvokeOptions | None) -> tuple[str | None, str]:
+    """Return as for a node group; a version of a launch template that cannot be read may have another role."""
+    template = auto_scaling_group(args.auto_scaling_group or "", region_of(opts), opts).template
+    profile = template.parts.get("iamInstanceProfile") if template else None
     named = profile.get("arn") or profile.get("name") if profile else None
-    return role_of_profile(named, opts) if named else None
+    doubt = template.doubt or "" if template else ""
+    return role_of_profile(named, opts) if named else None, doubt

@@ -11,9 +11,9 @@ import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email import message_from_string, policy
 from typing import Any, Final
 
+from ocean_migration_pulumi.api.models.user_data import walk_mime
 from ocean_migration_pulumi.common.json_values import as_list
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Taint
 
@@ -122,7 +122,7 @@ def _split_parts(user_data: str) -> Iterator[str]:
     if not _MULTIPART.search(user_data[:1000]):
         yield user_data
         return
-    for part in message_from_string(user_data.lstrip(), policy=policy.default).walk():
+    for part in walk_mime(user_data):
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
             yield payload.decode(errors="replace")

@@ -47,15 +47,18 @@ def test_parts_are_put_where_nothing_was() -> None:
     assert list(draft.describe_origins(["compute.launchSpecification.imageId"])) == []
 
 
-def test_doubt_is_said_when_something_was_taken() -> None:
+def test_other_version_is_said_when_something_was_taken() -> None:
     """A template that gave nothing needs no comparison."""
     template = Template(origin="launch template lt-1", parts={"imageId": "ami-2"}, doubt="it may be another")
     idle = ConfigurationBuilder(document={"imageId": "ami-1"}, origin="Spot")
     idle.fill_from(template)
+    idle.warn_of_version(template)
     assert idle.warnings == []
     used = ConfigurationBuilder(document={}, origin="Spot")
     used.fill_from(template)
-    assert used.warnings == ["it may be another: compare what was copied from it"]
+    used.warn_of_version(template)
+    used.warn_of_version(None)
+    assert used.warnings == ["it may be another: compare AMI, and set what differs in the program"]
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,8 @@ def test_cluster_says_what_was_taken_from_where(client: OceanClient, aws: Aws) -
     assert found.warnings == (
         "capacity.target is not copied: it is the current number of instances of the group; no action needed: Ocean "
         "launches what the pods need",
+        "strategy.spotPercentage is not copied: the group runs only On-Demand instances; set `spot_percentage`, else "
+        "Ocean's default applies",
         "compute.instanceTypes.whitelist is not copied: the group's m5.large would limit every Virtual Node Group of "
         "the cluster; set instance types if you want that",
     )
@@ -264,6 +266,8 @@ def test_group_like_a_node_group(client: OceanClient, aws: Aws) -> None:
         "nodes join without them. Add them to --register-with-taints in user_data",
         "labels is not copied: eks.amazonaws.com/nodegroup: labels that Kubernetes, EKS or Spot set themselves; "
         "no action needed, unless a pod selects nodes by them",
+        "strategy.spotPercentage is not copied: the group runs only On-Demand instances; set `spot_percentage`, else "
+        "the cluster's applies",
         "keyPair is not copied: a Virtual Node Group has none of its own; the cluster's is used: check that it fits",
     )
 
@@ -319,9 +323,8 @@ def test_mixed_instances(client: OceanClient, aws: Aws) -> None:
     assert plain(found)["instance_types"] == ["m5.large", "m6i.large"]
     assert plain(found)["user_data"] == "Ym9vdA=="
     assert found.warnings[0] == (
-        "the group uses version 4 of launch template lt-1, but its latest version, 5, was read: compare what was "
-        "copied "
-        "from it"
+        "the group uses version 4, the default, of launch template lt-1, but only the latest version, 5, can be read: "
+        "compare user data, instance profile, block devices, and set what differs in the program"
     )
 
 
@@ -373,6 +376,10 @@ def test_launch_configuration(client: OceanClient, aws: Aws) -> None:
         {"device_name": "/dev/sdb", "ebs": {"encrypted": True, "volume_size": 100}}
     ]
     assert any(line.endswith("from launch configuration web-2019") for line in found.lines)
+    assert any("the group runs only On-Demand instances" in line for line in found.warnings)
+    aws.answers[GET_CONFIGURATION] = {"name": "web-2019", "spotPrice": "0.05"}
+    found = import_vng(client, ASG, region=REGION)
+    assert any("the group runs only Spot instances" in line for line in found.warnings)
 
 
 def test_profile_that_eks_made(client: OceanClient, aws: Aws) -> None:
@@ -419,7 +426,7 @@ def test_unreadable_user_data_is_said(client: OceanClient, aws: Aws) -> None:
 def test_nothing_is_said_of_what_the_program_sets(client: OceanClient, aws: Aws) -> None:
     """What was copied for it is not used."""
     aws.change(GET_TEMPLATE, iamInstanceProfiles=[{"name": "eks-1234"}], keyName="")
-    declared = {"user_data", "iam_instance_profile", "labels", "block_device_mappings"}
+    declared = {"user_data", "iam_instance_profile", "labels", "block_device_mappings", "strategies"}
     found = import_vng(client, GROUP, region=REGION, declared=declared)
     assert found.warnings == ()
     assert not [line for line in found.lines if any(word in line for word in ("user data", "profile", "labels"))]
@@ -471,7 +478,101 @@ def test_another_version_of_a_launch_template_is_said(
     """A group without a version uses the default one, and a version that was deleted is another one, too."""
     aws.change(GET_GROUP, launchTemplates=[{"id": "lt-1", "version": version}])
     found = import_vng(client, ASG, region=REGION)
-    assert any("but its latest version, 5, was read" in line for line in found.warnings) == is_said
+    assert any("only the latest version, 5, can be read" in line for line in found.warnings) == is_said
+
+
+def test_instance_type_of_another_version_is_said_although_spot_tells_the_rest(aws: Aws) -> None:
+    """It is the only part of the Virtual Node Group that the launch template gives."""
+    aws.change(GET_GROUP, launchTemplates=[{"id": "lt-1", "version": "3"}])
+    profile = {"name": "nodes"}
+    group = {"imageId": "ami-1", "securityGroupIds": ["sg-1"], "iamInstanceProfile": profile, "userData": "Ym9vdA=="}
+    answers = [http.items(group) for _ in range(2)]
+    with http.ScriptedServer(answers) as server:
+        settings = Settings(base_url=server.url, token="canary-1", account_id="act-1")
+        with OceanClient(settings) as client:
+            found = import_vng(client, ASG, ocean_id="o-1", region=REGION)
+            declared = import_vng(client, ASG, ocean_id="o-1", region=REGION, declared={"instance_types"})
+    assert plain(found)["instance_types"] == ["m5.large"]
+    assert found.lines == (
+        "instance profile, AMI, security groups, user data: from Auto Scaling Group web, by Spot's import",
+        "instance types: from launch template lt-1",
+        "subnets: from Auto Scaling Group web",
+    )
+    assert found.warnings[0] == (
+        "the group uses version 3 of launch template lt-1, but only the latest version, 5, can be read: compare "
+        "instance types, and set what differs in the program"
+    )
+    assert not [line for line in declared.warnings if "version 3" in line]
+
+
+def policy_of(**distribution: int) -> list[dict[str, Any]]:
+    """Return a mixed instances policy of one template with what it says of purchases."""
+    template = {"launchTemplateSpecifications": [{"launchTemplateId": "lt-1", "version": "5"}]}
+    return [{"launchTemplates": [template], "instancesDistributions": [distribution]}]
+
+
+@pytest.mark.parametrize(
+    ("group", "template", "runs"),
+    [
+        (
+            {"mixedInstancesPolicies": policy_of(onDemandPercentageAboveBaseCapacity=25)},
+            {},
+            "25% of its instances On-Demand",
+        ),
+        (
+            {"mixedInstancesPolicies": policy_of(onDemandBaseCapacity=2, onDemandPercentageAboveBaseCapacity=50)},
+            {},
+            "2 On-Demand instances, and 50% of the others On-Demand",
+        ),
+        (
+            {"mixedInstancesPolicies": policy_of(onDemandBaseCapacity=1, onDemandPercentageAboveBaseCapacity=0)},
+            {},
+            "1 On-Demand instance, and the others as Spot instances",
+        ),
+        (
+            {"mixedInstancesPolicies": policy_of(onDemandBaseCapacity=3, onDemandPercentageAboveBaseCapacity=100)},
+            {},
+            "only On-Demand instances",
+        ),
+        ({"mixedInstancesPolicies": policy_of(onDemandPercentageAboveBaseCapacity=0)}, {}, "only Spot instances"),
+        ({"mixedInstancesPolicies": policy_of()}, {}, "only On-Demand instances"),
+        ({}, {}, "only On-Demand instances"),
+        ({}, {"instanceMarketOptions": [{"marketType": "spot"}]}, "only Spot instances"),
+        ({"launchTemplates": [{"id": "lt-1", "version": "3"}]}, {}, None),
+        ({"launchTemplates": []}, {}, None),
+    ],
+    ids=["share", "base", "one", "all", "spot", "default", "no policy", "template", "another version", "unknown"],
+)
+def test_spot_share_is_named(
+    client: OceanClient, aws: Aws, group: dict[str, Any], template: dict[str, Any], runs: str | None
+) -> None:
+    """It is not copied, and a program that sets a share hears nothing of it."""
+    aws.change(GET_GROUP, **group)
+    aws.change(GET_TEMPLATE, **template)
+    found = import_vng(client, ASG, region=REGION)
+    left = [line for line in found.warnings if line.startswith("strategy.spotPercentage")]
+    text = "strategy.spotPercentage is not copied: the group runs {}; set `spot_percentage`, else {} applies"
+    assert left == ([] if runs is None else [text.format(runs, "the cluster's")])
+    found = import_vng(client, ASG, region=REGION, declared={"strategies"})
+    assert not [line for line in found.warnings if "spot_percentage" in line]
+    cluster = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    left = [line for line in cluster.warnings if line.startswith("strategy.spotPercentage")]
+    assert left == ([] if runs is None else [text.format(runs, "Ocean's default")])
+    cluster = import_cluster(client, ASG, eks_cluster="demo", region=REGION, declared={"spot_percentage"})
+    assert not [line for line in cluster.warnings if "spot_percentage" in line]
+
+
+@pytest.mark.parametrize(
+    ("capacity_type", "runs"), [("ON_DEMAND", "only On-Demand"), ("SPOT", "only Spot"), (None, "25% of its")]
+)
+def test_capacity_type_of_a_node_group_is_its_spot_share(
+    client: OceanClient, aws: Aws, capacity_type: str | None, runs: str
+) -> None:
+    """The group below counts only where EKS does not say."""
+    aws.change(GET_GROUP, mixedInstancesPolicies=policy_of(onDemandPercentageAboveBaseCapacity=25))
+    aws.change(GET_NODE_GROUP, capacityType=capacity_type)
+    found = import_vng(client, GROUP, region=REGION)
+    assert any(f"strategy.spotPercentage is not copied: the group runs {runs}" in line for line in found.warnings)
 
 
 def test_what_aws_does_not_tell(client: OceanClient, aws: Aws) -> None:

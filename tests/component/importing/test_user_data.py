@@ -107,10 +107,11 @@ def test_form_that_is_not_adapted_is_known() -> None:
     assert has_group_labels(text)
 
 
+@pytest.mark.parametrize("before", ["", "\n", "  \r\n\n"], ids=["first", "blank line", "blank lines"])
 @pytest.mark.parametrize("kind", ["node.eks.aws", "x-shellscript"])
-def test_parts_of_a_mime_message(kind: str) -> None:
-    """In base64 or not: what is in them is read, and the others stay as they are."""
-    given, left = (mime(NODEADM.format(labels=labels), kind) for labels in (f"{GROUP},pool=wöb", "pool=wöb"))
+def test_parts_of_a_mime_message(kind: str, before: str) -> None:
+    """In base64 or not: what is in them is read; the others and blank lines before the first stay as they are."""
+    given, left = (before + mime(NODEADM.format(labels=labels), kind) for labels in (f"{GROUP},pool=wöb", "pool=wöb"))
     assert "nodegroup" not in given
     assert has_group_labels(given)
     assert adapt(given) == left

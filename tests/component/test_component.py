@@ -468,9 +468,7 @@ def test_retire_names_the_version_of_a_launch_template_that_cannot_be_read(sim: 
         """
     whole.program(arguments + own)
     (conflict,) = whole.up().outputs["retire"]
-    assert conflict.startswith(
-        "Auto Scaling Group web: not possible, its role arn:aws:iam::123456789012:role/ocean-node"
-    )
+    assert conflict.startswith("Auto Scaling Group web: not possible, its role arn:aws:iam::123456789012:role/old")
     whole.program(arguments)
     (line,) = whole.up().outputs["retire"]
     assert line.endswith(

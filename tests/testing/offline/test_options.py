@@ -202,6 +202,32 @@ def test_a_rename_with_an_alias(driver: Driver, probe_directory: Path) -> None:
     assert [each["id"] for each in driver.resources()] == ["id of a"]
 
 
+def test_children_of_a_component_with_an_alias(driver: Driver, probe_directory: Path) -> None:
+    """They move and are renamed with it: a name that begins with the component's has begun with its former name."""
+    declared = """
+class Group(pulumi.ComponentResource):
+    def __init__(self, name, opts=None):
+        super().__init__("tests:index:Group", name, None, opts)
+        below = ResourceOptions(parent=self)
+        inner = pulumi.ComponentResource("tests:index:Inner", f"{name}-inner", None, below)
+        Probe(f"{name}-inner-a", size=1, opts=ResourceOptions(parent=inner))
+        Probe("b", size=1, opts=below)
+        Probe("d", size=1, opts=ResourceOptions(parent=self, aliases=[pulumi.Alias(name="c")]))
+
+outer = pulumi.ComponentResource("tests:index:Outer", "outer")
+"""
+    earlier = declared.replace('Probe("d"', 'Probe("c"').replace(', aliases=[pulumi.Alias(name="c")]', "")
+    driver.write_program(f"{HEAD}{earlier}Group('g')\n")
+    assert driver.up().exit_code == 0
+    moved = "parent=outer, aliases=[pulumi.Alias(name='g', parent=pulumi.ROOT_STACK_RESOURCE)]"
+    driver.write_program(f"{HEAD}{declared}Group('h', ResourceOptions({moved}))\n")
+    forget(probe_directory)
+    run = driver.up()
+    assert run.exit_code == 0, run.output
+    assert run.ops == dict.fromkeys(["outer", "h", "h-inner", "h-inner-a", "b", "d"], "same")
+    assert "create" not in methods(probe_directory)
+
+
 def test_state_delete_and_import(driver: Driver, probe_directory: Path) -> None:
     """A resource can be removed from the state, and an older state restored."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(depends_on=[a]))\n")

@@ -54,6 +54,7 @@ class Planner:
         self._get_provider = get_provider
         self._recorder = recorder
         self._registered: set[str] = set()
+        self._former: dict[str, str] = {}
         self._recreating: set[str] = set()
         self._replaced: set[str] = set()
 
@@ -79,9 +80,11 @@ class Planner:
             msg = f"Duplicate resource URN '{urn}'; try giving it a unique name"
             raise RegistrationRefused(msg)
         self._registered.add(urn)
-        old = self.find_old(urn, goal.aliases)
+        old = self.find_old(urn, self._inherit_aliases(goal))
         if old is not None:
             self._registered.add(old.urn)
+            if old.urn != urn:
+                self._former[urn] = old.urn
         new = _new_resource(urn, goal, old)
         provider = self._get_provider(new)
         recreating = urn in self._recreating
@@ -105,6 +108,22 @@ class Planner:
                 Action(op="replace", old=old, resource=new),
             ]
         return self._plan_changes(goal, old, new, provider)
+
+    def _inherit_aliases(self, goal: Goal) -> list[str]:
+        """Return the aliases of a resource, and those under a parent that was found by an alias itself.
+
+        Like the engine, a name that begins with the parent's is taken to have begun with its former name.
+        """
+        former = self._former.get(goal.parent)
+        if former is None:
+            return goal.aliases
+        parent_name = goal.parent.rpartition("::")[2]
+        head, _, former_name = former.rpartition("::")
+        inherited = []
+        for type_, name in [(goal.type, goal.name), *map(_split_alias, goal.aliases)]:
+            began = former_name + name.removeprefix(parent_name) if name.startswith(parent_name) else name
+            inherited.append(f"{head}${type_}::{began}")
+        return [*goal.aliases, *inherited]
 
     def plan_read(self, urn: str, goal: Goal, id_: str) -> list[Action]:
         """Plan to read a resource that the stack does not manage."""
@@ -229,6 +248,12 @@ class Planner:
             return False
         news = {key: UNKNOWN if key in lost else value for key, value in resource.inputs.items()}
         return bool(provider.diff(ResourceTarget.from_resource(resource), news, resource.ignore_changes).replaces)
+
+
+def _split_alias(urn: str) -> tuple[str, str]:
+    """Return the type, without those of its parents, and the name of a URN."""
+    _, _, qualified, name = urn.split("::", 3)
+    return qualified.rpartition("$")[2], name
 
 
 def _new_resource(urn: str, goal: Goal, old: StateResource | None) -> StateResource:

@@ -306,6 +306,15 @@ WAVE_OPTIONS: Final = tuple(
 )
 """The fields of a wave that its migration takes as they are."""
 
+_VNG_ARGUMENTS: Final[Mapping[str, str]] = {
+    "labels": "labels",
+    "taints": "taints",
+    "spot_percentage": "strategies",
+    "instance_types": "instance_types",
+    "max_instance_count": "resource_limits",
+}
+"""The arguments of ``OceanLaunchSpec`` that fields of a Virtual Node Group become: the program gives one of both."""
+
 GATE_OPTIONS: Final = tuple(GateArgs.__dataclass_fields__)
 """The fields of a gate, all of which its resource takes as they are."""
 
@@ -389,6 +398,8 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
     import_from = _optional(ImportFromArgs, args.import_from, "import_from")
     if import_from is not None:
         _check_group(import_from, "import_from")
+        if args.cluster_name is not None and "name" in (args.cluster_options or {}):
+            raise exclusive_error("cluster_options.name", "cluster_name")
         check_types(import_from, "import_from", argument_types.IMPORT_FROM)
     elif args.cluster_options or args.cluster_name is not None:
         name = "cluster_options" if args.cluster_options else "cluster_name"
@@ -436,9 +447,13 @@ def _check_vng(vng: VirtualNodeGroupArgs, name: str, import_from: ImportFromArgs
     if vng.eks_cluster is not None and vng.node_group is None:
         raise InputError(f"{name}.eks_cluster", "requires node_group", predicate=True)
     check_types(vng, name, argument_types.VIRTUAL_NODE_GROUP)
+    options = vng.options or {}
     for field in ("name", "ocean_id"):
-        if field in (vng.options or {}):
+        if field in options:
             raise InputError(f"{name}.options.{field}", "is not allowed: the component sets it", predicate=True)
+    for field, argument in _VNG_ARGUMENTS.items():
+        if argument in options and getattr(vng, field) is not None:
+            raise exclusive_error(f"{name}.options.{argument}", field)
     for index, taint in enumerate(_read_each(TaintArgs, vng.taints, f"{name}.taints")):
         check_types(taint, f"{name}.taints[{index}]", argument_types.TAINT)
 

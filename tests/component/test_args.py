@@ -137,6 +137,27 @@ def test_a_gate_has_only_inputs_of_its_resource() -> None:
             {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "eks_cluster": "x"}]},
             "virtual_node_groups[0].eks_cluster requires node_group",
         ),
+        *(
+            (
+                {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", field: value, "options": {argument: []}}]},
+                f"virtual_node_groups[0].options.{argument}: mutually exclusive with {field}",
+            )
+            for field, value, argument in (
+                ("labels", {}, "labels"),
+                ("taints", [], "taints"),
+                ("spot_percentage", 0, "strategies"),
+                ("instance_types", ["m5.large"], "instance_types"),
+                ("max_instance_count", 5, "resource_limits"),
+            )
+        ),
+        (
+            {
+                "import_from": {"eks_cluster": "shop", "node_group": "web"},
+                "cluster_name": "shop",
+                "cluster_options": {"name": "store"},
+            },
+            "cluster_options.name: mutually exclusive with cluster_name",
+        ),
         ({"ocean_id": "o-1", "retire": [{}]}, "retire[0].auto_scaling_group is required without node_group"),
         (
             {"ocean_id": "o-1", "retire": [{"node_group": "x"}]},

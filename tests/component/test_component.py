@@ -624,6 +624,18 @@ def test_account_may_be_an_output(sim: Simulator, tmp_path: Path, given: str) ->
     assert f"but the spotinst provider of the component has account {other}" in whole.fails()
 
 
+@pytest.mark.parametrize("given", [None, " {} "], ids=["no value", "blanks"])
+def test_account_of_an_output_is_read_as_for_the_migrations(sim: Simulator, tmp_path: Path, given: str | None) -> None:
+    """Without a value it is that of the settings, and blanks around it do not count; the environment has another."""
+    account = sim.control.add_account()
+    whole = WholeStack(sim, tmp_path, config={"ocean-migration:account": account})
+    output = f"pulumi.Output.from_input({given and given.format(account)!r})"
+    whole.program(f"{CLUSTER} 'controller': {{'existing_secret': 'spot'}}, 'account_id': {output},")
+    whole.up()
+    assert made_in(sim) == [account]
+    assert whole.state["Release shop-controller"]["inputs"]["values"]["spotinst"]["account"] == account
+
+
 @pytest.mark.parametrize("token", [None, "canary-77"])
 def test_passed_provider_of_another_account_is_refused(sim: Simulator, whole: WholeStack, token: str | None) -> None:
     """In one line, before anything of the component is registered."""

@@ -107,7 +107,7 @@ class Parts:
                     self.name,
                     declared.controller,
                     cluster_identifier=_identifier(declared, made),
-                    account=args.account_id,
+                    account=None if args.account_id is None else self.spot.account_id,
                     parent=self.component,
                     provider=provider,
                     depends_on=made.resources,

@@ -15,6 +15,7 @@ from ocean_migration_pulumi.api.credentials import FILE_VARIABLES, PROFILE_VARIA
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.errors import InputError, SettingsError
 from ocean_migration_pulumi.host import one_line_errors
+from ocean_migration_pulumi.migration.spec.input_readers import read_account
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.resource.stack_config import stack_config
 
@@ -55,8 +56,13 @@ class SpotAccess:
         """
         config = stack_config(CONFIG_KEYS)
         settings = Settings.load(config, environ, account_id=account_id if isinstance(account_id, str) else None)
+
+        @one_line_errors
+        def choose(known: str | None) -> str | None:
+            return settings.account_id if known is None else read_account("account_id", known)
+
         return cls(
-            account_id=settings.account_id if account_id is None else account_id,
+            account_id=Output.from_input(account_id).apply(choose) if account_id is not None else settings.account_id,
             settings=settings,
             is_token_configured=any(config.get(key, "").strip() for key in _TOKEN_KEYS),
             environ=environ,

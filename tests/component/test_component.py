@@ -24,7 +24,7 @@ from ocean_migration_pulumi.component.resources import parts
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing.offline.engine.events import Result
-from tests.component.whole_stack import WholeStack
+from tests.component.whole_stack import WholeStack, said_by
 
 WAVES = """
     "waves": [
@@ -115,11 +115,22 @@ def test_gate_that_stays_shut_stops_the_later_waves(sim: Simulator, whole: Whole
 
 
 @pytest.mark.parametrize(
-    ("given", "text"), [({"kind": "Config"}, '{"kind": "Config"}'), ("kind: Config", "kind: Config")]
+    ("given", "text"),
+    [({"kind": "Config"}, '{"kind": "Config"}'), ("kind: Config", "kind: Config"), (None, None)],
 )
-def test_provider_for_kubernetes_takes_a_kubeconfig_as_text(given: object, text: str) -> None:
+def test_provider_for_kubernetes_takes_a_kubeconfig_as_text(given: object, text: str | None) -> None:
     """A map becomes JSON."""
     assert parts._kubeconfig_text(given) == text
+
+
+@pytest.mark.parametrize("value", ["''", "' '", "{}", "5"])
+def test_output_that_is_no_kubeconfig_is_refused(sim: Simulator, whole: WholeStack, value: str) -> None:
+    """The provider would take an empty one for KUBECONFIG, and install the controller in that cluster."""
+    output = f"'kubeconfig': pulumi.Output.secret({value})"
+    whole.program(f"'ocean_id': {sim.ocean_id!r}, 'controller': {{'existing_secret': 'spot'}}, {output}")
+    for said in (said_by(whole.stack.preview()), whole.fails()):
+        assert "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one" in said
+    assert "Release shop-controller" not in whole.state
 
 
 def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole: WholeStack) -> None:
@@ -782,6 +793,19 @@ def test_secret_kubeconfig_is_used_to_find_version_1(sim: Simulator, tmp_path: P
     whole.program(arguments + '"controller": {"existing_secret": "spot", "replace_v1": False},')
     (warning,) = [each.message for each in whole.stack.preview().diagnostics if "version 2" in each.message]
     assert "runs beside version 2: set replace_v1" in warning
+
+
+def test_kubeconfig_without_a_value_is_that_of_the_environment(sim: Simulator, tmp_path: Path) -> None:
+    """The provider uses it, so version 1 of the controller is looked for there, too."""
+    image = "gcr.io/spotinst-artifacts/kubernetes-cluster-controller:1.0.101"
+    sim.control.add_deployment(sim.ocean_id, "old", namespace="kube-system", image=image)
+    (tmp_path / "config").write_text(sim.kubeconfig(identity="run"), encoding="utf-8")
+    access = {**sim.environment, "KUBECONFIG": str(tmp_path / "config")}
+    whole = WholeStack(sim, tmp_path, access=access)
+    output = "'kubeconfig': pulumi.Output.from_input(None)"
+    whole.program(f"'ocean_id': {sim.ocean_id!r}, 'controller': {{'existing_secret': 'spot'}}, {output}")
+    whole.up()
+    assert "DeploymentPatch shop-controller-v1" in whole.needs("Release shop-controller")
 
 
 def test_new_group_leaves_finished_waves_alone(sim: Simulator, whole: WholeStack) -> None:

@@ -153,14 +153,14 @@ class WholeStack:
     def up(self) -> Result:
         """Run an update that succeeds."""
         result = self.stack.up()
-        assert result.succeeded, _said(result)
+        assert result.succeeded, said_by(result)
         return result
 
     def fails(self) -> str:
         """Run an update that fails, and return all that was said."""
         result = self.stack.up()
         assert not result.succeeded
-        return _said(result)
+        return said_by(result)
 
     @property
     def state(self) -> dict[str, dict[str, Any]]:
@@ -174,5 +174,6 @@ class WholeStack:
         return {names[urn] for urn in self.state[key].get("dependencies", ())}
 
 
-def _said(result: Result) -> str:
+def said_by(result: Result) -> str:
+    """Return all that was said, a line each."""
     return "\n".join([str(result.error), *(each.message for each in result.diagnostics)])

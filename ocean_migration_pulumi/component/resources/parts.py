@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ocean_migration_pulumi.component.resources.spot_provider import OCEAN, Spot
 from ocean_migration_pulumi.component.resources.waves import collect_report, count_nodes, make_waves
 from ocean_migration_pulumi.functions import open_service
 from ocean_migration_pulumi.host import one_line_errors
+from ocean_migration_pulumi.migration.spec.input_readers import read_kubeconfig
 
 _OF_KUBERNETES: Final = "kubernetes:core/v1:Namespace"
 
@@ -152,17 +152,20 @@ class Parts:
         return find_deployments() if self.component.get_provider(_OF_KUBERNETES) is None else UNKNOWN
 
 
-def _kubeconfig_text(kubeconfig: Any) -> Any:
-    """Return a kubeconfig as text: pulumi_eks has a map, and the provider takes none."""
-    return json.dumps(kubeconfig) if isinstance(kubeconfig, Mapping) else kubeconfig
+@one_line_errors
+def _kubeconfig_text(kubeconfig: Any) -> str | None:
+    """Return a kubeconfig as text: pulumi_eks has a map, and the provider takes none.
+
+    Raises:
+        InputError: It is empty, which the provider takes for ``KUBECONFIG``.
+    """
+    return None if kubeconfig is None else read_kubeconfig("kubeconfig", kubeconfig)
 
 
 @one_line_errors
 def _find_later(access: list[Any]) -> Deployments:
     """Find the Deployments once the kubeconfig is known: a secret is, from the start."""
     kubeconfig, context = access
-    if not kubeconfig:
-        return UNKNOWN
     return find_deployments(_kubeconfig_text(kubeconfig), context)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -107,7 +107,7 @@ class Parts:
                     self.name,
                     declared.controller,
                     cluster_identifier=_identifier(declared, made),
-                    account=None if args.account_id is None else self.spot.account_id,
+                    account=None if args.account_id is None else cast("Input[str]", self.spot.account_id),
                     parent=self.component,
                     provider=provider,
                     depends_on=made.resources,

@@ -11,6 +11,7 @@ from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GRO
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.scheduling.workloads import runs_on_each_node
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode
 
 CONNECTION: Final = "connection"
@@ -110,8 +111,12 @@ def check_pending(kube: KubernetesSnapshot, *, first: bool) -> CheckResult:
 
 
 def is_pending(pod: Pod) -> bool:
-    """Tell whether a pod waits for a node; one with scheduling gates waits for something else."""
-    return pod.phase == "Pending" and not pod.node_name and not pod.deleting and not pod.gated
+    """Tell whether a pod waits for a node that may come.
+
+    One with scheduling gates waits for something else, and one of a DaemonSet for room on a node that is full.
+    """
+    waits = pod.phase == "Pending" and not pod.node_name and not pod.deleting
+    return waits and not pod.gated and not runs_on_each_node(pod.controller)
 
 
 def is_gated(pod: Pod) -> bool:

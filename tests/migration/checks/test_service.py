@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Heartbeat
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot, Owner, Pod
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode
 from tests.migration.builders import status
 from tests.support.gaps import failed_gap
@@ -147,7 +147,10 @@ def test_foreign_migration_is_in_the_way(when_busy: str, status_of_check: CheckS
 
 @pytest.mark.parametrize(("first", "status"), [(True, CheckStatus.FAIL), (False, CheckStatus.WARN)])
 def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, status: CheckStatus) -> None:
-    """A later start may find those that a migration left; finished, moving and placed pods do not wait."""
+    """A later start may find those that a migration left; finished, moving and placed pods do not wait.
+
+    One of a DaemonSet waits for room on its own node, which no other node gives it.
+    """
     pods = (
         Pod(namespace="shop", name="b", phase="Pending"),
         Pod(namespace="shop", name="a", phase="Pending"),
@@ -155,6 +158,12 @@ def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, statu
         Pod(namespace="shop", name="leaving", phase="Pending", deleting=True),
         Pod(namespace="shop", name="done", phase="Succeeded"),
         Pod(namespace="shop", name="queued", phase="Pending", gated=True),
+        Pod(
+            namespace="shop",
+            name="agent",
+            phase="Pending",
+            controller=Owner(kind="DaemonSet", name="agent", group="apps"),
+        ),
     )
     check_result = service.check_pending(KubernetesSnapshot(pods=pods), first=first)
     assert (check_result.status, check_result.finding) == (status, Finding.PENDING_PODS)

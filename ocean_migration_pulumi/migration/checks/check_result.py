@@ -122,7 +122,9 @@ class Finding(StrEnum):
     LABELS_NOT_SET = "labels-not-set"
     """``group`` and its ``name``, the ``labels`` and ``taints`` that it declares and its nodes do not get."""
     LABELS_NOT_DECLARED = "labels-not-declared"
-    """``group`` and its ``name``, the ``labels`` and ``taints`` that its user data sets and it does not declare."""
+    """``group`` and its ``name``, the ``labels`` and ``taints`` that its user data sets and it does not declare.
+
+    ``default`` is set for the cluster's own template, which can declare none; the group is then the cluster."""
     LABELS_REFUSED = "labels-refused"
     """``group`` and its ``name``, the ``labels`` (without values) that kubelets refuse, and ``starts``: whether a
     kubelet does, which it does not if its user data sets these labels."""

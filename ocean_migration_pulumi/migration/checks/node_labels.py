@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.service import GROUPS
 from ocean_migration_pulumi.migration.checks.user_data import NodeRegistration, format_taint, read_user_data
@@ -47,7 +48,8 @@ def check_node_labels(
         kubernetes_nodes: The nodes of the cluster by instance id, as far as they are known.
     """
     check_results = []
-    for vng_id in sorted({node.virtual_node_group_id or "" for node in nodes} & vngs.keys()):
+    matched = {node.virtual_node_group_id or "" for node in nodes}
+    for vng_id in sorted(matched & vngs.keys()):
         vng = vngs[vng_id]
         running = [
             kubernetes_nodes[node.instance_id]
@@ -56,7 +58,26 @@ def check_node_labels(
         ]
         user_data = vng.template.user_data or cluster.template.user_data
         check_results += _check_vng(vng, read_user_data(user_data), running, has_user_data=bool(user_data.strip()))
+    if DEFAULT_VIRTUAL_NODE_GROUP in matched and not cluster.template_only:
+        check_results += _check_default(cluster, ocean_nodes)
     return check_results
+
+
+def _check_default(cluster: Cluster, ocean_nodes: Iterable[ClusterNode]) -> list[CheckResult]:
+    """Check the cluster's own template, which declares no taints; labels that all its nodes get do no harm."""
+    set_by_data = read_user_data(cluster.template.user_data)
+    common = {"group": cluster.id, "name": ""}
+    runs = any(node.virtual_node_group_id in {None, DEFAULT_VIRTUAL_NODE_GROUP} for node in ocean_nodes)
+    refused = [] if runs else sorted(filter(is_refused_label, set_by_data.labels))
+    check_results = [_report_refused(common, refused, starts=False)] if refused else []
+    if extra := _lasting_taints(set_by_data):
+        fields = {**common, "default": True}
+        check_results.append(_report(CheckStatus.WARN, Finding.LABELS_NOT_DECLARED, fields, (), extra))
+    return check_results
+
+
+def _lasting_taints(set_by_data: NodeRegistration) -> set[Taint]:
+    return {taint for taint in set_by_data.taints if not is_passing_taint(taint.key)}
 
 
 def is_passing_taint(key: str) -> bool:
@@ -87,8 +108,7 @@ def _check_vng(
         taints = {taint for taint in tainted if not any(taint in node.taints for node in running)}
     check_results = []
     if refused or vain:
-        fields = {**common, "labels": sorted(refused or vain), "starts": not refused}
-        check_results.append(CheckResult(GROUPS, CheckStatus.WARN, Finding.LABELS_REFUSED, fields))
+        check_results.append(_report_refused(common, refused or vain, starts=not refused))
     if (labels or taints) and (running or readable):
         check_results.append(_report(CheckStatus.WARN, Finding.LABELS_NOT_SET, common, labels, taints))
     elif (labels or taints) and has_user_data:
@@ -98,7 +118,7 @@ def _check_vng(
         for key, value in set_by_data.labels.items()
         if dict(vng.labels).get(key) != value and not key.rpartition("/")[0].endswith(_TOOLS)
     ]
-    extra = {taint for taint in set_by_data.taints - tainted if not is_passing_taint(taint.key)}
+    extra = _lasting_taints(set_by_data) - tainted
     if undeclared or extra:
         check_results.append(_report(CheckStatus.WARN, Finding.LABELS_NOT_DECLARED, common, undeclared, extra))
     return check_results
@@ -106,6 +126,11 @@ def _check_vng(
 
 def _has(running: Iterable[KubernetesNode], key: str, value: str) -> bool:
     return any(node.labels.get(key) == value for node in running)
+
+
+def _report_refused(common: Mapping[str, Any], labels: Iterable[str], *, starts: bool) -> CheckResult:
+    fields = {**common, "labels": sorted(labels), "starts": starts}
+    return CheckResult(GROUPS, CheckStatus.WARN, Finding.LABELS_REFUSED, fields)
 
 
 def _report(

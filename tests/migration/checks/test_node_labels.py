@@ -80,6 +80,17 @@ def not_declared(*labels: str, taints: tuple[str, ...] = ()) -> tuple[Finding, l
         ({}, []),
         ({"user_data": script(""), "match": "Default"}, []),
         (
+            {
+                "clusters": script("--node-labels=team=a --register-with-taints=x.io/not-ready:NoSchedule"),
+                "match": "Default",
+            },
+            [],
+        ),
+        (
+            {"clusters": script("--register-with-taints=gpu:NoSchedule"), "match": "Default"},
+            [not_declared(taints=("gpu:NoSchedule",))],
+        ),
+        (
             {"user_data": script(""), "labels": (("spotinst.io/node-lifecycle", "od"), ("kubernetes.io/os", "linux"))},
             [],
         ),
@@ -123,6 +134,17 @@ def test_labels_that_kubelets_refuse_are_named(
     check_results = check(user_data, labels)
     assert {each.finding for each in check_results} <= {Finding.LABELS_REFUSED}
     assert [(each.fields["labels"], each.fields["starts"]) for each in check_results] == expected
+
+
+def test_cluster_s_own_template_may_set_refused_labels_too() -> None:
+    """Unless its nodes run."""
+    given = {"clusters": script(f"--node-labels={ROLE}="), "labels": (), "match": "Default"}
+    (found,) = check(**given)
+    assert (found.finding, found.fields["group"], found.fields["starts"]) == (Finding.LABELS_REFUSED, "o-1", False)
+    cluster = Cluster(id="o-1", template=LaunchTemplate(user_data=given["clusters"]))
+    running = [ClusterNode(instance_id="i-9")]
+    planned = [PlannedNode(instance_id="i-1", virtual_node_group_id="Default")]
+    assert check_node_labels(planned, cluster=cluster, vngs={}, ocean_nodes=running) == []
 
 
 def test_label_that_something_else_gives_to_nodes_is_not_refused() -> None:

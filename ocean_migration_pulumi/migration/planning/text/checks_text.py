@@ -195,6 +195,21 @@ def _labels_and_taints(fields: Fields) -> str:
     return " and ".join(parts)
 
 
+def _labels_not_declared(fields: Fields) -> CheckText:
+    sets = f"sets {_labels_and_taints(fields)}"
+    if fields.get("default"):
+        return CheckText(
+            f"User data of cluster {fields['group']} {sets}, which its own template cannot declare, so Ocean launches "
+            "nodes for pods that do not tolerate it",
+            f"Remove {_them(fields['taints'])} from the user data, or add a Virtual Node Group with the same taints",
+        )
+    return CheckText(
+        f"User data of {_vng(fields)} {sets}, which the Virtual Node Group does not declare, so Ocean does not take it "
+        "into account",
+        "Declare the same labels and taints in the Virtual Node Group",
+    )
+
+
 def _labels_refused(fields: Fields) -> CheckText:
     labels = f"the label{'' if len(fields['labels']) == 1 else 's'} {list_some(fields['labels'])}"
     if fields["starts"]:
@@ -417,11 +432,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "them, and these pods stay pending",
         f"Set {_them([*fields['labels'], *fields['taints']])} in the user data, as kubelet arguments",
     ),
-    Finding.LABELS_NOT_DECLARED: lambda fields: CheckText(
-        f"User data of {_vng(fields)} sets {_labels_and_taints(fields)}, which the Virtual Node Group does not "
-        "declare, so Ocean does not take it into account",
-        "Declare the same labels and taints in the Virtual Node Group",
-    ),
+    Finding.LABELS_NOT_DECLARED: _labels_not_declared,
     Finding.LABELS_REFUSED: _labels_refused,
     Finding.USER_DATA_NOT_READ: lambda fields: CheckText(
         f"Whether nodes of {_vng(fields)} get the labels and taints that it declares is unknown: its user data "

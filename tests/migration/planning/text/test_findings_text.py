@@ -630,6 +630,10 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.GROUPS_GONE, {"groups": ["ols-1"], "nodes": NODES}),
     (Finding.LABELS_NOT_SET, {"group": "ols-1", "name": "web", "labels": ["tier=web"], "taints": []}),
     (
+        Finding.LABELS_NOT_DECLARED,
+        {"group": "o-1", "name": "", "labels": [], "taints": ["gpu:NoSchedule"], "default": True},
+    ),
+    (
         Finding.LABELS_REFUSED,
         {"group": "ols-1", "name": "web", "labels": ["node-role.kubernetes.io/web"], "starts": False},
     ),

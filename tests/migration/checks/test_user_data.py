@@ -9,7 +9,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.checks.user_data import kubelet_flags, read_user_data, render_user_data
+from ocean_migration_pulumi.migration.checks.user_data import (
+    is_named_by_id,
+    kubelet_flags,
+    read_user_data,
+    render_user_data,
+)
+from ocean_migration_pulumi.migration.scheduling.instance_types import KubeletSettings
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Taint
 
 LABELS = {"tier": "web", "team": "shop"}
@@ -184,4 +190,6 @@ def test_unknown_form_is_not_rendered(user_data: str) -> None:
 def test_no_user_data_is_an_error(user_data: str) -> None:
     """Whatever it is."""
     read_user_data(user_data)
+    is_named_by_id(user_data)
+    KubeletSettings.from_user_data(user_data)
     render_user_data(user_data, {"a": "b"}, [TAINT])

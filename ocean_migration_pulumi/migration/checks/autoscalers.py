@@ -109,7 +109,8 @@ def check_autoscalers(
         )
     if check_results:
         return check_results
-    if gap := kube.gaps.get(NODES):
+    # EKS Auto Mode starts its first node by a NodePool, without a Deployment.
+    if gap := kube.gaps.get(NODES) or kube.gaps.get(NODE_POOLS):
         return [CheckResult.from_gap(AUTOSCALERS, gap)]
     return [CheckResult(AUTOSCALERS, CheckStatus.PASS, Finding.NO_OTHER_AUTOSCALER)]
 

@@ -258,7 +258,8 @@ def test_what_could_not_be_read_is_unknown() -> None:
     (check_result,) = check_autoscalers(KubernetesSnapshot(gaps={DEPLOYMENTS: gap}))
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.NOT_READ)
     assert check_result.fields == {"gap": gap.to_json()}
-    half = KubernetesSnapshot(gaps={NODES: gap})
-    assert [check_result.status for check_result in check_autoscalers(half)] == [CheckStatus.UNKNOWN]
+    for resource in (NODES, NODE_POOLS):
+        half = KubernetesSnapshot(gaps={resource: gap})
+        assert [check_result.status for check_result in check_autoscalers(half)] == [CheckStatus.UNKNOWN]
     found = KubernetesSnapshot(deployments=(Deployment(namespace="k", name="cluster-autoscaler"),), gaps={NODES: gap})
     assert [check_result.status for check_result in check_autoscalers(found)] == [CheckStatus.FAIL]

@@ -200,14 +200,16 @@ def read_mapped_roles(data: Mapping[str, Any]) -> tuple[MappedRole, ...]:
     found: dict[str, MappedRole] = {}
     for entry in _read_list(decode_yaml(read_pairs(data, "data").get("mapRoles", ""))):
         fields = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
-        arn, username, groups = (fields.get(name) for name in ("rolearn", "username", "groups"))
+        arn, groups = fields.get("rolearn"), fields.get("groups")
         if not isinstance(arn, str) or not arn or fields.get("sso") is not None:
             continue
-        if not isinstance(username, str | None) or not isinstance(groups, list | None):
-            continue
-        if not all(isinstance(group, str) for group in groups or ()):
-            continue
-        role = MappedRole(arn=arn, username=username or "", groups=tuple(groups or ()))
+        username = fields.get("username")
+        # What is of another type is as if it were absent: `json.Unmarshal` of Go goes on after it.
+        role = MappedRole(
+            arn=arn,
+            username=username if isinstance(username, str) else "",
+            groups=tuple(filter(lambda group: isinstance(group, str), groups)) if isinstance(groups, list) else (),
+        )
         # Taken out first, so that the order is that of the entries that count.
         found.pop(arn.lower(), None)
         found[arn.lower()] = role

@@ -76,7 +76,7 @@ class Finding(StrEnum):
     CONTROLLER_ON_PLANNED_NODES = "controller-on-planned-nodes"
     """``pods``, ``nodes`` (their names)."""
     WEBHOOKS_ON_PLANNED_NODES = "webhooks-on-planned-nodes"
-    """``webhooks``, ``pods``, ``nodes`` (their names)."""
+    """``webhooks``, ``pods``, ``nodes`` (their names), and ``refuses_nodes``: whether new nodes need an answer, too."""
     RUNNER_STAYS = "runner-stays"
     RUNNER_ON_PLANNED_NODE = "runner-on-planned-node"
     """``pod``, ``node``."""

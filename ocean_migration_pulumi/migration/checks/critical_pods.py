@@ -78,9 +78,13 @@ def check_cluster_services(
     ]
     behind = {service: _pods_behind(service, kube) for service in {webhook.service for webhook in webhooks}}
     exposed = {service for service, pods in behind.items() if _may_all_go(pods, planned, kube, forced=forced)}
-    if names := sorted(webhook.name for webhook in webhooks if webhook.service in exposed):
+    if silent := [webhook for webhook in webhooks if webhook.service in exposed]:
         pods = [pod for service in sorted(exposed) for pod in behind[service]]
-        fields = {"webhooks": names, **_where(pods)}
+        fields = {
+            "webhooks": sorted(webhook.name for webhook in silent),
+            "refuses_nodes": any(map(_concerns_nodes, silent)),
+            **_where(pods),
+        }
         check_results.append(CheckResult(CLUSTER_SERVICES, CheckStatus.WARN, Finding.WEBHOOKS_ON_PLANNED_NODES, fields))
     needed = (DEPLOYMENTS, SERVICES, VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
     gaps = dict.fromkeys(kube.gaps[resource] for resource in needed if resource in kube.gaps)

@@ -143,6 +143,7 @@ def test_webhook_of_nodes_counts_whatever_moves(selectors: dict[str, Any], warns
     hook = replace(HOOK, sees_pods=False, **{"sees_nodes": True, **selectors})
     (found,) = check(backend, webhooks=(hook,))
     assert found.finding is (Finding.WEBHOOKS_ON_PLANNED_NODES if warns else Finding.CLUSTER_SERVICES_STAY)
+    assert found.fields.get("refuses_nodes", False) is warns
 
 
 @pytest.mark.parametrize(

@@ -592,7 +592,11 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.CONTROLLER_ON_PLANNED_NODES, {"pods": ["spot-system/ocean-a"], "nodes": ["n1"]}),
     (
         Finding.WEBHOOKS_ON_PLANNED_NODES,
-        {"webhooks": ["validate.kyverno.svc"], "pods": ["kyverno/a", "kyverno/b"], "nodes": ["n1"]},
+        {"webhooks": ["kyverno.svc"], "pods": ["kyverno/a", "kyverno/b"], "nodes": ["n1"], "refuses_nodes": False},
+    ),
+    (
+        Finding.WEBHOOKS_ON_PLANNED_NODES,
+        {"webhooks": ["a", "b"], "pods": ["kyverno/a"], "nodes": ["n1"], "refuses_nodes": True},
     ),
     (Finding.RUNNER_STAYS, {}),
     (Finding.RUNNER_ON_PLANNED_NODE, {"pod": "ci/runner-1", "node": "n1"}),

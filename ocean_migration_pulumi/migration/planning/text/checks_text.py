@@ -365,7 +365,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.WEBHOOKS_ON_PLANNED_NODES: lambda fields: _on_planned_nodes(
         fields,
         f"behind webhooks with failurePolicy Fail ({list_some(fields['webhooks'])})",
-        f"the API server may refuse new pods{' and nodes' if fields['refuses_nodes'] else ''}",
+        f"the API server may refuse new pods{' and nodes' if fields.get('refuses_nodes') else ''}",
     ),
     Finding.RUNNER_STAYS: ("Pulumi does not run on a planned node",),
     Finding.RUNNER_ON_PLANNED_NODE: lambda fields: CheckText(

@@ -84,7 +84,7 @@ def _remedy(reason: Reason) -> str:
         RequirementRemedy.REMOVE_NODE_NAME: f"new nodes have new names: remove the {what}",
         RequirementRemedy.REMOVE_RESERVED: (f"no Virtual Node Group can give its nodes that label: remove the {what}"),
         RequirementRemedy.ADD_SYSTEM: _REMEDIES[RequirementKind.SYSTEM],
-        RequirementRemedy.ADD_LABEL: f"add the label to a Virtual Node Group, or remove the {what}",
+        RequirementRemedy.ADD_LABEL: f"add the label to a Virtual Node Group and its user data, or remove the {what}",
         RequirementRemedy.ALLOW_INSTANCE_TYPE: (
             f"allow such an instance type in a Virtual Node Group, or remove the {what}"
         ),

@@ -15,6 +15,8 @@ from ocean_migration_pulumi.migration.scheduling.aws_facts import without_path
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 
+_BUILT_IN_POOLS: Final = frozenset({"general-purpose", "system"})
+"""Names of the NodePools of EKS Auto Mode."""
 _FIRST_VERSION: Final = "version 2 (or at least 1.0.46)"
 
 
@@ -162,6 +164,13 @@ def _groups_gone(fields: Fields) -> CheckText:
 
 def _these_node_pools(fields: Fields) -> str:
     return "this NodePool" if len(fields["pools"]) == 1 else "these NodePools"
+
+
+def _except_built_in(fields: Fields) -> str:
+    """Return what to do about NodePools that EKS Auto Mode may have made, which nobody can change."""
+    if _BUILT_IN_POOLS.isdisjoint(fields["pools"]):
+        return ""
+    return "; disable those that EKS Auto Mode made in the compute configuration of the cluster"
 
 
 def _besides_gated(fields: Fields) -> str:
@@ -348,12 +357,12 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         f"{count_with_verb(len(fields['pools']), 'NodePool', 'race')} with Ocean for "
         f"{count_noun(len(fields['pods']), 'evicted pod')}: {list_some(fields['pools'])}",
         f"Set a taint or a limit of 0 on {_these_node_pools(fields)}, or a node selector on the "
-        f"{'pod' if len(fields['pods']) == 1 else 'pods'}",
+        f"{'pod' if len(fields['pods']) == 1 else 'pods'}{_except_built_in(fields)}",
     ),
     Finding.KARPENTER_OWNS_NODES: lambda fields: CheckText(
         f"{count_with_verb(len(fields['nodes']), 'planned node', 'belong')} to Karpenter "
         f"({list_some(fields['pools'])}), which replaces drained nodes: {list_some(fields['nodes'])}",
-        f"Set a limit of 0 on {_these_node_pools(fields)} first",
+        f"Set a limit of 0 on {_these_node_pools(fields)} first{_except_built_in(fields)}",
     ),
     Finding.CLUSTER_SERVICES_STAY: ("Cluster DNS, the Ocean Controller and webhooks keep a ready pod",),
     Finding.DNS_ON_PLANNED_NODES: lambda fields: _on_planned_nodes(

@@ -586,6 +586,7 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.EKS_AUTO_MODE_RUNS, {"nodes": ["n-1"]}),
     (Finding.NODE_POOLS_TAKE_PODS, {"pools": ["general"], "pods": ["shop/a"]}),
     (Finding.NODE_POOLS_TAKE_PODS, {"pools": ["general", "spot"], "pods": ["shop/a", "shop/b"]}),
+    (Finding.NODE_POOLS_TAKE_PODS, {"pools": ["general", "general-purpose"], "pods": ["shop/a"]}),
     (Finding.KARPENTER_OWNS_NODES, {"pools": ["general"], "nodes": NODES}),
     (Finding.CLUSTER_SERVICES_STAY, {}),
     (Finding.DNS_ON_PLANNED_NODES, {"pods": ["kube-system/coredns-a", "kube-system/coredns-b"], "nodes": ["n1", "n2"]}),

@@ -464,7 +464,7 @@ def test_freeze_window_bounds_starts_alone(stage: Stage) -> None:
     frozen = read_freeze("freeze", {"not_after": "2000-01-01T00:00:00Z"})
     spec = stage.planned(stage.spec(nodes=WEB))
     _, message = stage.fails(FrozenError, replace(spec, freeze=frozen))
-    assert message == ("No migration starts: freeze allows no time from now on. Change freeze; nothing was started")
+    assert message == ("No migration starts: freeze allows no start from now on. Change freeze; nothing was started")
     assert stage.writes() == 0
     started = stage.up(replace(spec, wait_for="started"))
     stage.restart()

@@ -98,8 +98,8 @@ def _addresses_unknown(fields: Fields) -> CheckText:
             )
         case "instance-types":
             return CheckText(
-                f"{_need_addresses(fields)} at least {fields['needed']}: what the CNI keeps warm is unknown, as "
-                "the instance types of new nodes are",
+                f"{_need_addresses(fields)} at least {fields['needed']}: what the CNI keeps warm is unknown, like "
+                "the instance types of new nodes",
                 "Compare the free addresses with WARM_ENI_TARGET and the size of the new nodes",
             )
     return CheckText(f"Unknown how many addresses are free in {subnets}", "Compare them with the new nodes and pods")
@@ -407,7 +407,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.ROLE_MAPPED_WRONG: _role_mapped_wrong,
     Finding.ROLE_USERNAME_UNSURE: lambda fields: CheckText(
         f"aws-auth maps {fields['role']} with the username `{fields['username']}`, with which only nodes named by "
-        f"their instance id can register. Whether nodes of {_targets(fields)} are is unknown",
+        f"their instance id can register. It is unknown whether nodes of {_targets(fields)} are named that way",
         "Use the username `system:node:{{EC2PrivateDNSName}}`, or set the feature gate InstanceIdNodeName in their "
         "user data",
     ),

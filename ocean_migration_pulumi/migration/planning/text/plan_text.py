@@ -157,7 +157,7 @@ def _batches(_: str, fields: Fields) -> str:
 
 def _starts_frozen(_: str, fields: Fields) -> str:
     if fields["until"] is None:
-        return "No migration starts: freeze allows no time from now on. Change freeze"
+        return "No migration starts: freeze allows no start from now on. Change freeze"
     return f"No migration starts before {fields['until']} (freeze)"
 
 

@@ -108,9 +108,12 @@ def _pods_terminating(_: str, fields: Fields) -> str:
 def _nodes_not_ready(_: str, fields: Fields) -> str:
     nodes, seconds = fields["nodes"], fields["seconds"]
     one = len(nodes) == 1
-    age = "" if seconds is None else f" for {'' if one else 'up to '}{format_elapsed(seconds)}"
+    if seconds is None:
+        state = f"{'is' if one else 'are'} not ready"
+    else:
+        state = f"{'has' if one else 'have'} not been ready for {'' if one else 'up to '}{format_elapsed(seconds)}"
     return (
-        f"{count_noun(len(nodes), 'planned node')} {'is' if one else 'are'} not ready{age} "
+        f"{count_noun(len(nodes), 'planned node')} {state} "
         f"({list_some(nodes, MOST_NODES)}): {count_noun(fields['pods'], 'pod')} cannot terminate there. "
         f"Repair {'it' if one else 'them'}, or terminate the {'instance' if one else 'instances'}"
     )
@@ -170,8 +173,8 @@ def _pods_placement_unknown_more(_: str, fields: Fields) -> str:
 def _pods_change_group(_: str, fields: Fields) -> str:
     pods = fields["pods"]
     move = count_with_verb(len(pods), "pod", "move")
-    whose = "its node's" if len(pods) == 1 else "their nodes'"
-    return f"{move} to another Virtual Node Group than {whose} ({list_some(pods)})"
+    nodes = "its node" if len(pods) == 1 else "their nodes"
+    return f"{move} to a different Virtual Node Group than {nodes} ({list_some(pods)})"
 
 
 def _pods_change_architecture(architecture: str, fields: Fields) -> str:

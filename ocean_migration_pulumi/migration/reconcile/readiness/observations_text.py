@@ -79,7 +79,7 @@ _TEMPLATES: Final[Mapping[ObservationCode, str | Callable[[Fields], str]]] = {
     ObservationCode.JOB_FAILED: "{subject} has failed",
     ObservationCode.CONDITION: _condition,
     ObservationCode.OTHER_CLUSTER: ("{subject}: none of the nodes is planned or run by Ocean: it is another cluster"),
-    ObservationCode.NO_PROBE: "{subject}: nobody can ask",
+    ObservationCode.NO_PROBE: "{subject}: cannot be requested here",
     ObservationCode.URL_ANSWERED: "{subject} responds with {status}",
     ObservationCode.URL_STATUS: "{subject} responds with {status} instead of {expected}",
     ObservationCode.URL_BODY: "{subject} responds with {status}, but the response does not contain the required text",

@@ -229,17 +229,34 @@ def test_a_preview_that_is_shown_has_the_lines_of_today(name: str, heading: str,
     """Each line of the block, as far as it is not shortened, is a diagnostic of the example, in the same order."""
     text = section(name, heading).split("```")[1].strip().partition("\n    + ")[0]
     shown = [line.removeprefix("warning: ").partition("...")[0] for line in re.sub(r"\n +", " ", text).splitlines()]
+    messages = preview("basic", scenario, tmp_path)
+    assert [message[: len(line)] for message, line in zip(messages, shown, strict=True)] == shown
+
+
+@pytest.mark.parametrize("example", ["basic", "waves"])
+def test_the_preview_of_an_example_has_lines_of_today(example: str, tmp_path: Path) -> None:
+    """Each line of the block that is a message, with the digests of the plans."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page(f"examples/{example}/README.md"), re.MULTILINE | re.DOTALL)
+    (shown,) = (text for language, text in blocks if not language)
+    lines = [line[4:].removesuffix("...") for line in re.findall(r"^    \w.*$", shown, re.MULTILINE)]
+    lines = [line for line in lines if not line.startswith(("totals", "waves"))]
+    messages = preview(example, "success", tmp_path)
+    assert len(lines) > 5
+    assert [line for line in lines if not any(message.startswith(line) for message in messages)] == []
+
+
+def preview(example: str, scenario: str, folder: Path) -> list[str]:
+    """Return the messages of the preview of an example on the simulator."""
     with Simulator(scenario=scenario, speed=600) as simulator:
-        kubeconfig = tmp_path / "kube.yaml"
+        kubeconfig = folder / "kube.yaml"
         kubeconfig.write_text(simulator.kubeconfig(), encoding="utf-8")
         stack = OfflineStack(
-            ROOT / "examples" / "basic",
-            tmp_path / "state.json",
+            ROOT / "examples" / example,
+            folder / "state.json",
             config={"oceanId": simulator.ocean_id},
             environment={**simulator.environment, "KUBECONFIG": str(kubeconfig)},
         )
-        messages = [each.message for each in stack.preview().diagnostics]
-    assert [message[: len(line)] for message, line in zip(messages, shown, strict=True)] == shown
+        return [each.message for each in stack.preview().diagnostics]
 
 
 def test_the_test_of_the_testing_page_passes(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ class OceanNode(FunctionResult):
     virtual_node_group_name: str | None
     """Name of the Virtual Node Group; None if Spot does not return it."""
     life_cycle: str
-    """``SPOT`` or ``OD``."""
+    """``Spot``, ``OD``, ``OD (RI)`` or ``OD (SP)``, as Ocean writes it."""
     registration_status: str
     """Whether it has joined the cluster, as Spot reports it."""
     created_at: str | None

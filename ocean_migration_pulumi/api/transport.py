@@ -279,7 +279,8 @@ def _certificates(base_url: str) -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except (OSError, ValueError) as exc:
         variable = next((name for name in _CERTIFICATES if os.environ.get(name)), "the certificates of the system")
-        raise SettingsError(f"{variable}: cannot be used ({type(exc).__name__})") from None
+        reason = exc.strerror if isinstance(exc, FileNotFoundError) else "no valid certificate"
+        raise SettingsError(f"{variable}: cannot be used ({reason})") from None
 
 
 def _forget(error: BaseException) -> None:

@@ -62,11 +62,13 @@ def _flag_name(name: str, declaration: InputDeclaration) -> str:
     return f"--{singular.replace('_', '-')}"
 
 
+_EXCLUDABLE: Final = tuple(name for name in _NODE_INPUTS if name not in {"exclude", "all_nodes", "limit"})
 OPTIONS: Final = Vocabulary(
-    _NAMES | {name: _flag_name(name, each) for name, each in (_NODE_INPUTS | _MIGRATION_INPUTS).items()}
+    _NAMES
+    | {name: _flag_name(name, each) for name, each in (_NODE_INPUTS | _MIGRATION_INPUTS).items()}
+    | {f"exclude.{name}": f"--exclude {name}" for name in _EXCLUDABLE}
 )
 """The vocabulary of commands: the option of each input that has one."""
-_EXCLUDABLE: Final = tuple(name for name in _NODE_INPUTS if name not in {"exclude", "all_nodes", "limit"})
 
 
 def _option(name: str, declaration: InputDeclaration) -> Callable[[Callable[..., R]], Callable[..., R]]:

@@ -41,6 +41,8 @@ class OutputFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path; refuse one whose folder does not exist."""
+        if value == "":
+            self.fail("It must not be empty.", param, ctx)
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if not path.parent.is_dir():
             self.fail(f"Folder '{path.parent}' does not exist.", param, ctx)

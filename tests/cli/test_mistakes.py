@@ -53,6 +53,8 @@ from tests.cli.conftest import Terminal
             2,
             "did you mean `ip-10-0-0-2.us-west-2.compute.internal` instead of `ip-10-0-0-2`?",
         ),
+        (("nodes", "--virtual-node-group", ""), 2, "--virtual-node-group must not be empty [invalid-input]"),
+        (("nodes", "--output", ""), 2, "Invalid value for '--output': It must not be empty."),
         (("start", "--all-nodes", "--yes", "--output", "/no/such/plan.json"), 2, "Folder '/no/such' does not exist."),
         (("nodes", "--virtual-node-group", "ols-1"), 6, "--virtual-node-group: no Virtual Node Group 'ols-1' on o-"),
         (("status", "owm-1"), 6, "MIGRATION: no migration 'owm-1' on o-"),
@@ -89,6 +91,12 @@ def test_the_option_is_named(
     assert "asg_names" not in line
     assert "pulumi" not in line
     assert result.exit_code == status
+
+
+def test_an_exclude_without_a_match_is_named_as_it_was_given(terminal: Terminal) -> None:
+    """In a warning, as other nodes are planned."""
+    result = terminal.run("plan", "--all-nodes", "--exclude", "asg_names=wbe")
+    assert "No node matches `wbe` of --exclude asg_names. Did you mean `web`?" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -192,8 +192,9 @@ def test_start_refuses_a_second_migration(terminal: Terminal, as_terminal: Calla
     result = terminal.run("start", "--all-nodes", "--yes")
     assert result.exit_code == 4
     assert result.stderr == (
-        f"Error: migration {first} is already running on {terminal.ocean_id} (0 of 3 nodes done); wait for its end or "
-        f"stop it: `ocean-migration watch {first} --cluster {terminal.ocean_id}` [cluster-busy]\n"
+        f"Error: migration {first} is already running on {terminal.ocean_id} (0 of 3 nodes done); wait for its end "
+        f"(`ocean-migration watch {first} --cluster {terminal.ocean_id}`) or stop it "
+        f"(`ocean-migration stop {first} --cluster {terminal.ocean_id}`) [cluster-busy]\n"
     )
     as_terminal()
     declined = terminal.run("start", "--all-nodes", given="n\n")

@@ -7,6 +7,7 @@ import click
 from ocean_migration_pulumi.cli.context import CliContext, unknown_name
 from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
+from ocean_migration_pulumi.migration.spec.input_readers import read_text
 from ocean_migration_pulumi.results import ClusterNodes
 
 
@@ -18,6 +19,7 @@ def command(context: CliContext, output: Output, virtual_node_group: str | None)
     """List the Ocean nodes of the cluster."""
     cluster = context.cluster_id
     if virtual_node_group is not None:
+        virtual_node_group = read_text("--virtual-node-group", virtual_node_group)
         groups = context.client.list_virtual_node_groups(cluster)
         known = [each.id for each in groups]
         if virtual_node_group not in known:

@@ -106,7 +106,8 @@ def _handle_running(context: CliContext, status: MigrationStatus, *, yes: bool, 
             sys.exit(_follow(context, status.id, "watch", to))
         msg = f"{named}; nothing was started"
         raise ClusterBusyError(msg)
-    msg = f"{named}; wait for its end or stop it: `{context.steering('watch', status.id)}`"
+    watch, stop = (context.steering(command, status.id) for command in ("watch", "stop"))
+    msg = f"{named}; wait for its end (`{watch}`) or stop it (`{stop}`)"
     raise ClusterBusyError(msg)
 
 

@@ -143,6 +143,25 @@ def test_watch_compares_with_the_baseline_of_the_stack(
     assert f"--stack: does not contain {migration_id}" in refused.output
 
 
+def test_watch_knows_the_number_of_batches_from_the_stack(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spot does not report the batch size."""
+    shown: set[str] = set()
+
+    class Display(onlookers.LineDisplay):
+        def show(self, live_view: LiveView) -> None:
+            shown.add(live_view.batches.describe())
+            super().show(live_view)
+
+    monkeypatch.setattr(watch, "onlooker", lambda context, migration_id: Display())
+    run = {"id": begin(terminal, speed=300), "batch_size_percentage": 50}
+    stack = tmp_path / "stack.json"
+    stack.write_text(json.dumps({"deployment": {"resources": [{"outputs": {"migrations": [run]}}]}}))
+    assert terminal.run("watch", "--stack", str(stack)).exit_code == 0
+    assert {"batch 1 of 2", "batch 2 of 2"} <= shown <= {"", "batch 1 of 2", "batch 2 of 2"}
+
+
 @pytest.mark.parametrize("command", ["watch", "wait"])
 @pytest.mark.parametrize("scenario", ["failure-instances"])
 def test_a_migration_that_failed_is_explained(terminal: Terminal, command: str) -> None:

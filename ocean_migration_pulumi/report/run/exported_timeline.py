@@ -11,6 +11,7 @@ from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, read_moments
 from ocean_migration_pulumi.report.stack_export import read_resources
 
@@ -60,6 +61,18 @@ def read_exported_baseline(text: str, migration_id: str) -> HealthBaseline | Non
     read_exported_moments(text, migration_id)
     found = [HealthBaseline.from_output(outputs.get("workload_baseline")) for outputs in _outputs(text)]
     return next((each for each in found if each is not None and each.migration_id == migration_id), None)
+
+
+def read_exported_batch_size(text: str, migration_id: str) -> int | None:
+    """Return the batch size in percent with which the stack of an export started a migration; None if it did not.
+
+    Raises InputError when the text is no such export.
+    """
+    for outputs in _outputs(text):
+        for run in as_maps(outputs.get("migrations")):
+            if run.get("id") == migration_id:
+                return MigrationRecord.from_output(run).batch_size_percentage
+    return None
 
 
 def _outputs(text: str) -> Iterator[Mapping[str, Any]]:

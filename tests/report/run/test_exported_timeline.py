@@ -55,6 +55,14 @@ def test_a_run_gets_its_own_part_of_the_timeline(migration: str, states: list[tu
     assert [((moment.at - at(0)).total_seconds(), moment.state) for moment in found] == states
 
 
+@pytest.mark.parametrize(("size", "found"), [(25, 25), (25.0, 25), (None, None), ("x", None), (0, None)])
+def test_the_batch_size_of_a_run_is_that_of_its_start(size: object, found: int | None) -> None:
+    """Unknown of a migration that was adopted, and of one of another stack."""
+    text = export({"migrations": [{"id": "owm-1", "batch_size_percentage": size}]})
+    assert exported_timeline.read_exported_batch_size(text, "owm-1") == found
+    assert exported_timeline.read_exported_batch_size(text, "owm-2") is None
+
+
 def test_a_run_of_unknown_begin_gets_what_was_before_the_next_one() -> None:
     """A lost run may have no times."""
     assert len(exported_timeline.read_exported_moments(export(RESOURCE), "owm-lost")) == 3

@@ -43,7 +43,8 @@ from ocean_migration_pulumi.migration.spec.input_readers import read_duration
     "--stack",
     type=click.File("rb"),
     metavar="FILE",
-    help="Compare ready pods with those before the migration, from the output of `pulumi stack export`; - reads stdin.",
+    help="Read the batch size and the pods that were ready before from the output of `pulumi stack export`; "
+    "- reads stdin.",
 )
 @notify_option
 @kubernetes_options
@@ -71,25 +72,28 @@ def command(
     )
     with notifying(notify) as to:
         migration_id = context.migration_id(migration)
+        baseline, batch_size = (None, None) if stack is None else _read_stack(stack, migration_id)
         follower = Follower(
             context,
             migration_id,
             onlooker(context, migration_id),
             timeout=most,
             stall_timeout=stalled,
-            baseline=None if stack is None else _read_baseline(stack, migration_id),
+            baseline=baseline,
+            batch_size_percentage=batch_size,
             to=to,
         )
         sys.exit(follower.follow())
 
 
-def _read_baseline(stack: BinaryIO, migration_id: str) -> HealthBaseline | None:
+def _read_stack(stack: BinaryIO, migration_id: str) -> tuple[HealthBaseline | None, int | None]:
     from ocean_migration_pulumi.report.run import exported_timeline
 
-    found = exported_timeline.read_exported_baseline(stack.read().decode("utf-8-sig", "replace"), migration_id)
-    if found is None:
+    text = stack.read().decode("utf-8-sig", "replace")
+    baseline = exported_timeline.read_exported_baseline(text, migration_id)
+    if baseline is None:
         say(f"The stack has no baseline of {migration_id}: pods are compared with what the workloads ask for now")
-    return found
+    return baseline, exported_timeline.read_exported_batch_size(text, migration_id)
 
 
 def onlooker(context: CliContext, migration_id: str) -> ProgressDisplay:

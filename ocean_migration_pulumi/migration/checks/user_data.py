@@ -11,6 +11,7 @@ import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.user_data import walk_mime
@@ -22,7 +23,9 @@ _FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\);]+)"""
 _LABELS: Final = re.compile(_FLAG.format(name="node-labels"))
 _TAINTS: Final = re.compile(_FLAG.format(name="register-with-taints"))
 _COMMENT: Final = re.compile(r"(?:^[ \t]*#(?!!)|[ \t]#[ \t]).*$", re.MULTILINE)
-_EXTRA_ARGUMENTS: Final = re.compile(r"-(?:-kubelet-extra-args|KubeletExtraArgs)[=\s]+(?P<value>[^\n]*)")
+_EXTRA_ARGUMENTS: Final = re.compile(
+    r"""-(?:-kubelet-extra-args|KubeletExtraArgs)[=\s]+(?P<value>"(?:\\.|[^"\\])*"|'[^']*'|\S*)""", re.DOTALL
+)
 _CONTINUED: Final = re.compile(r"\\\r?\n")
 """What a shell takes away: words on both sides of it are one."""
 _UNQUOTED_ARGUMENT: Final = re.compile(
@@ -38,6 +41,8 @@ _NAMED_BY_ID: Final = re.compile(
 )
 _CLUSTER_FIELDS: Final = ("name", "apiServerEndpoint", "certificateAuthority", "cidr")
 _CLUSTER_SETTINGS: Final = ("cluster-name", "api-server", "cluster-certificate", "cluster-dns-ip")
+_BOOTSTRAP: Final = re.compile(r"bootstrap\.sh(?P<arguments>[^\n;&|]*)")
+_WHOLE_VARIABLE: Final = re.compile(r"""["']?\$""")
 _BOOTSTRAPPED: Final = re.compile(r"bootstrap\.sh\s+[\"']?(?P<name>[\w-]+)")
 
 
@@ -132,8 +137,18 @@ def _read_script(text: str, found: NodeRegistration) -> None:
     """Read the arguments that a script gives to the kubelet; those that a variable holds may be set anywhere."""
     _read_flags(_UNQUOTED_ARGUMENT.sub(r"\g<kept>", text), found)
     has_variables = any(_VARIABLE.search(match["value"]) for match in _EXTRA_ARGUMENTS.finditer(text))
-    if has_variables or "registerWithTaints" in text:
+    if has_variables or "registerWithTaints" in text or _passes_unknown_options(text):
         found.is_complete = False
+
+
+def _passes_unknown_options(text: str) -> bool:
+    """Tell whether bootstrap.sh gets a variable that is neither the name of the cluster nor the value of an option."""
+    for match in _BOOTSTRAP.finditer(text):
+        words = match["arguments"].split()
+        for before, word in pairwise(words):
+            if _WHOLE_VARIABLE.match(word) and not (before.startswith("--") and "=" not in before):
+                return True
+    return False
 
 
 def _read_flags(text: str, found: NodeRegistration) -> None:

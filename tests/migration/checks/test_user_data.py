@@ -28,6 +28,15 @@ export SECRET=canary
   --kubelet-extra-args \
   '--node-labels=tier=web,team=shop --register-with-taints=dedicated=batch:NoSchedule,gpu:NoExecute'
 """
+MANAGED = """#!/bin/bash
+set -ex
+B64_CLUSTER_CA=Q0E=
+API_SERVER_URL=https://example.eks.amazonaws.com
+/etc/eks/bootstrap.sh shop --kubelet-extra-args '
+    --node-labels=tier=web,team=shop
+    --register-with-taints=dedicated=batch:NoSchedule,gpu:NoExecute' \
+  --b64-cluster-ca $B64_CLUSTER_CA --apiserver-endpoint $API_SERVER_URL --use-max-pods false
+"""
 QUOTED = """#!/bin/bash
 /etc/eks/bootstrap.sh 'shop' --kubelet-extra-args "--node-labels=\\"tier=web,team=shop\\" \
 --register-with-taints 'dedicated=batch:NoSchedule,gpu:NoExecute'"
@@ -84,6 +93,7 @@ user-data = "canary"
 """
 FORMS = {
     "bootstrap": BOOTSTRAP,
+    "managed": MANAGED,
     "quoted": QUOTED,
     "windows": WINDOWS,
     "node-config": NODE_CONFIG,
@@ -112,6 +122,11 @@ def test_labels_and_taints_of_each_form(name: str) -> None:
         ("/etc/eks/bootstrap.sh shop --kubelet-extra-args --register-with-taints=${TAINTS}:NoSchedule", True, False),
         ('/etc/eks/bootstrap.sh shop --kubelet-extra-args "$ARGS"', True, False),
         ("<powershell>Start-EKSBootstrap.ps1 -KubeletExtraArgs $args</powershell>", True, False),
+        ('/etc/eks/bootstrap.sh shop --kubelet-extra-args "--v=2\n$ARGS"', True, False),
+        ('/etc/eks/bootstrap.sh shop --kubelet-extra-args "--x=\\"1\\" $ARGS"', True, False),
+        ("/etc/eks/bootstrap.sh $NAME --kubelet-extra-args '--v=2' --apiserver-endpoint $URL", True, True),
+        ("/etc/eks/bootstrap.sh shop $ARGS", True, False),
+        ('/etc/eks/bootstrap.sh shop --use-max-pods false "${ARGS[@]}"', True, False),
         ("# bootstrap.sh shop --kubelet-extra-args --node-labels=a=$B\n/etc/eks/bootstrap.sh shop", True, True),
         ("  # --register-with-taints=a:NoSchedule --node-labels=a=b\n/etc/eks/bootstrap.sh shop", True, True),
         ("apiVersion: node.eks.aws/v1alpha1\nspec: [", True, False),

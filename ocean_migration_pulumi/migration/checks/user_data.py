@@ -1,7 +1,8 @@
 """User data of EKS nodes: the labels and taints that it sets, and user data that sets them.
 
-Four forms are known: arguments of the kubelet in a script (bootstrap.sh of Amazon Linux 2, Start-EKSBootstrap.ps1 of
-Windows), NodeConfig of nodeadm (Amazon Linux 2023), settings of Bottlerocket, and MIME documents of several parts.
+Five forms are known: arguments of the kubelet in a script (bootstrap.sh of Amazon Linux 2, Start-EKSBootstrap.ps1 of
+Windows), variables of eksctl, NodeConfig of nodeadm (Amazon Linux 2023), settings of Bottlerocket, and MIME documents
+of several parts.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from ocean_migration_pulumi.common.json_values import as_list
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Taint
 
 _MULTIPART: Final = re.compile(r"^content-type:[ \t]*multipart/", re.IGNORECASE | re.MULTILINE)
-_FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\);]+)"""
-_LABELS: Final = re.compile(_FLAG.format(name="node-labels"))
-_TAINTS: Final = re.compile(_FLAG.format(name="register-with-taints"))
+_FLAG: Final = r"""(?:--{name}[=\s]+|\b{variable}=)\\?["']?(?P<value>[^\s"'\\);]+)"""
+_LABELS: Final = re.compile(_FLAG.format(name="node-labels", variable="NODE_LABELS"))
+_TAINTS: Final = re.compile(_FLAG.format(name="register-with-taints", variable="NODE_TAINTS"))
+"""Arguments of the kubelet, and the variables by which eksctl has them in a file of its user data."""
 _COMMENT: Final = re.compile(r"(?:^[ \t]*#(?!!)|[ \t]#[ \t]).*$", re.MULTILINE)
 _EXTRA_ARGUMENTS: Final = re.compile(
     r"""-(?:-kubelet-extra-args|KubeletExtraArgs)[=\s]+(?P<value>"(?:\\.|[^"\\])*"|'[^']*'|\S*)""", re.DOTALL
@@ -33,7 +35,7 @@ _UNQUOTED_ARGUMENT: Final = re.compile(
 )
 """Of arguments that are not in quotes, bootstrap.sh gives the first word to the kubelet, and ignores the others."""
 _VARIABLE: Final = re.compile(r"[$`]|\{\{|%\w+%")
-_SCRIPT: Final = re.compile(r"bootstrap\.sh|EKSBootstrap|nodeadm|--node-labels|--register-with-taints")
+_SCRIPT: Final = re.compile(r"bootstrap\.sh|EKSBootstrap|nodeadm|--node-labels|--register-with-taints|NODE_LABELS=")
 _NODE_CONFIG: Final = re.compile(r"^\s*[\"']?apiVersion[\"']?:\s*[\"']?node\.eks\.aws/", re.MULTILINE)
 _SETTINGS: Final = re.compile(r"^\s*\[?\s*[\"']?settings\b", re.MULTILINE)
 _NAMED_BY_ID: Final = re.compile(

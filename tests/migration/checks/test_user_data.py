@@ -91,7 +91,16 @@ gpu = ":NoExecute"
 [settings.host-containers.admin]
 user-data = "canary"
 """
+EKSCTL = """#cloud-config
+write_files:
+- content: |
+    CLUSTER_NAME=shop
+    NODE_LABELS=tier=web,team=shop
+    NODE_TAINTS=dedicated=batch:NoSchedule,gpu:NoExecute
+  path: /etc/eksctl/kubelet.env
+"""
 FORMS = {
+    "eksctl": EKSCTL,
     "bootstrap": BOOTSTRAP,
     "managed": MANAGED,
     "quoted": QUOTED,
@@ -166,7 +175,7 @@ def test_labels_in_unusual_forms(user_data: str, labels: dict[str, str]) -> None
     assert read_user_data(user_data).labels == labels
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS if name != "windows"])
+@pytest.mark.parametrize("name", [name for name in FORMS if name not in {"eksctl", "windows"}])
 def test_rendered_user_data_sets_what_it_should_and_has_no_secret(name: str) -> None:
     """In the form of the cluster's, with the cluster's name."""
     labels, taints = {"a/b": "c", "d": ""}, [TAINT, BARE]

@@ -198,8 +198,9 @@ def _check_entry(entry: str, kind: _NodeKind, fields: Mapping[str, Any], cloud: 
 
 def _names_profile(role: MappedRole, profile: str, name: str) -> bool:
     """Tell whether a role has the name of an instance profile, and its account as far as the profile tells it."""
-    start, _, found = role.arn.partition(":role/")
-    return found == name and start == profile.partition(":instance-profile/")[0] if ":" in profile else found == name
+    account, _, found = role.arn.partition(":role/")
+    same_account = ":" not in profile or account == profile.partition(":instance-profile/")[0]
+    return found == name and same_account
 
 
 def _gap_fields(cloud: AwsFacts | None, name: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ _SCRIPT: Final = re.compile(r"bootstrap\.sh|EKSBootstrap|nodeadm|--node-labels|-
 _NODE_CONFIG: Final = re.compile(r"^\s*[\"']?apiVersion[\"']?:\s*[\"']?node\.eks\.aws/", re.MULTILINE)
 _SETTINGS: Final = re.compile(r"^\s*\[?\s*[\"']?settings\b", re.MULTILINE)
 _NAMED_BY_ID: Final = re.compile(
-    r"(?P<gate>InstanceIdNodeName[\"']?\s*:\s*true)|hostname-override-source[\"']?\s*=\s*[\"']?(?P<source>[\w-]+)"
+    r"InstanceIdNodeName[\"']?\s*:\s*(?P<gate>true|false)|hostname-override-source[\"']?\s*=\s*[\"']?(?P<source>[\w-]+)"
 )
 _CLUSTER_FIELDS: Final = ("name", "apiServerEndpoint", "certificateAuthority", "cidr")
 _CLUSTER_SETTINGS: Final = ("cluster-name", "api-server", "cluster-certificate", "cluster-dns-ip")
@@ -83,12 +83,13 @@ def is_named_by_id(user_data: str) -> bool | None:
 
     With nodeadm it depends on a feature gate, whose default is not the same on all versions of Amazon Linux.
     """
-    if match := _NAMED_BY_ID.search(user_data):
-        return bool(match["gate"]) or match["source"] == "instance-id"
+    text = "\n".join(_COMMENT.sub("", part) for part in _split_parts(user_data))
+    if match := _NAMED_BY_ID.search(text):
+        return match["gate"] == "true" or match["source"] == "instance-id"
     found = read_user_data(user_data)
-    if not found.is_known or not found.is_complete or "hostname-override" in user_data:
+    if not found.is_known or not found.is_complete or "hostname-override" in text:
         return None
-    return None if any(map(_NODE_CONFIG.search, _split_parts(user_data))) else False
+    return None if _NODE_CONFIG.search(text) else False
 
 
 def render_user_data(cluster_user_data: str, labels: Mapping[str, str], taints: Iterable[Taint]) -> str:

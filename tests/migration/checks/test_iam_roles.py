@@ -134,6 +134,7 @@ BY_ID = '[settings.kubernetes]\nhostname-override-source = "instance-id"\n'
         (SCRIPT, CheckStatus.PASS, CheckStatus.FAIL),
         (f"{SCRIPT} --kubelet-extra-args --hostname-override=$ID", CheckStatus.PASS, CheckStatus.UNKNOWN),
         (GATE.format("true"), CheckStatus.FAIL, CheckStatus.PASS),
+        (GATE.format("false  # InstanceIdNodeName: true"), CheckStatus.PASS, CheckStatus.FAIL),
         # Without the gate, newer versions of Amazon Linux name nodes by their instance id.
         (GATE.partition("spec")[0], CheckStatus.PASS, CheckStatus.UNKNOWN),
         (BY_ID, CheckStatus.FAIL, CheckStatus.PASS),

@@ -322,6 +322,39 @@ def test_group_with_a_strategy_keeps_what_the_program_gives_the_cluster(sim: Sim
     assert strategy == {"spotPercentage": 50, "utilizeCommitments": True, "utilizeReservedInstances": False}
 
 
+def test_managed_node_group_is_copied_once(sim: Simulator, whole: WholeStack) -> None:
+    """User data loses the label of the group, a minimum is the target, and what is lost is said before it is made."""
+    bootstrap = "/etc/eks/bootstrap.sh shop --kubelet-extra-args '--node-labels={}pool=web'"
+    given, left = (base64.b64encode(bootstrap.format(label).encode()).decode() for label in (f"{GROUP_LABEL},", ""))
+    sim.control.auto_scaling_group("web", min_size=2, user_data=given)
+    taint = {"key": "dedicated", "value": "web", "effect": "NO_SCHEDULE"}
+    whole.mocks.answers["aws:eks/getNodeGroup:getNodeGroup"] = {
+        "labels": {"pool": "web", "tier": "front"},
+        "taints": [taint],
+        "capacityType": "ON_DEMAND",
+    }
+    source = '"import_from": {"eks_cluster": "shop", "node_group": "web"},'
+    vng = '"virtual_node_groups": [{"name": "web", "node_group": "web"}],'
+    whole.program(source + vng)
+    said = {each.message for each in whole.stack.preview().diagnostics}
+    result = whole.up()
+    lines = set(result.outputs["imported"])
+    assert lines <= said
+    for lost in (
+        "user data does not set the labels tier=front of EKS node group web",
+        "user data does not set the taints dedicated=web:NoSchedule of EKS node group web",
+        "labels of the node group (eks.amazonaws.com/...) are removed",
+        "strategy.spotPercentage is not copied: the group runs only On-Demand instances",
+    ):
+        assert any(line.startswith(lost) for line in lines), lost
+    cluster, group = (whole.state[key]["inputs"] for key in ("Ocean shop", "OceanLaunchSpec shop-web"))
+    assert (cluster["minSize"], cluster["desiredCapacity"]) == (2, 2)
+    assert (cluster["userData"], group["userData"]) == (left, left)
+    again = whole.stack.preview()
+    assert set(again.summary) == {"same"}
+    assert not lines & {each.message for each in again.diagnostics}
+
+
 def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: WholeStack) -> None:
     """And not before; of a group that no longer exists it tells that."""
     arguments = f"""
@@ -547,6 +580,7 @@ def test_importing_the_resource_loads_none_of_the_packages() -> None:
     assert done.returncode == 0, done.stderr
 
 
+GROUP_LABEL = "eks.amazonaws.com/nodegroup=web"
 CLUSTER = """
     "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
     "virtual_node_groups": [{"name": "web", "labels": {"workload": "web"}}],

@@ -148,3 +148,21 @@ def test_stack_of_the_default_provider_moves_to_the_explicit_one(scene: Scene) -
     scene.driver.refresh()
     assert set(scene.up().ops.values()) == {"same"}
     assert written(scene, mark) == []
+
+
+def test_component_that_is_renamed_and_moved_with_an_alias_stays_as_it_is(scene: Scene) -> None:
+    """Its provider, cluster and Virtual Node Group are the same resources; Spot is sent nothing."""
+    outer = "outer = pulumi.ComponentResource('shop:index:Outer', 'outer')"
+    declare(scene, **NEW_CLUSTER)
+    scene.up()
+    alias = "pulumi.Alias(name='shop', parent=pulumi.ROOT_STACK_RESOURCE)"
+    options = f"pulumi.ResourceOptions(parent=outer, aliases=[{alias}])"
+    renamed = f"{HEAD}{outer}\nOceanMigration('store', {NEW_CLUSTER!r}, {options})\n"
+    scene.driver.write_program(renamed)
+    mark = scene.mark()
+    for run in (scene.driver.preview(), scene.up()):
+        assert run.exit_code == 0, run.output
+        assert {name: op for name, op in run.ops.items() if op != "same"} == {"outer": "create"}, run.output
+    assert set(scene.up().ops.values()) == {"same"}
+    assert written(scene, mark) == []
+    assert scene.driver.resource("store-web") is not None

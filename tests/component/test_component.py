@@ -355,6 +355,29 @@ def test_managed_node_group_is_copied_once(sim: Simulator, whole: WholeStack) ->
     assert not lines & {each.message for each in again.diagnostics}
 
 
+@pytest.mark.parametrize("size", ["3", "pulumi.Output.from_input(3)"], ids=["number", "Output"])
+@pytest.mark.parametrize(("copied", "target"), [(0, 3), (2, 3), (5, 5)])
+def test_target_is_at_least_the_minimum_of_the_program(
+    sim: Simulator, whole: WholeStack, size: str, copied: int, target: int
+) -> None:
+    """Of a new cluster: later its number of nodes is up to Ocean."""
+    sim.control.auto_scaling_group("web", min_size=copied)
+    arguments = """
+        "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
+        "protect": False,
+        "cluster_options": {"min_size": SIZE},
+    """
+    whole.program(arguments.replace("SIZE", size))
+    whole.up()
+    inputs = whole.state["Ocean shop"]["inputs"]
+    assert (inputs["minSize"], inputs["desiredCapacity"]) == (3, target)
+    whole.program(arguments.replace("SIZE", "1"))
+    changed = whole.up()
+    inputs = whole.state["Ocean shop"]["inputs"]
+    assert (inputs["minSize"], inputs["desiredCapacity"]) == (1, target)
+    assert changed.summary["update"] == 1
+
+
 def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: WholeStack) -> None:
     """And not before; of a group that no longer exists it tells that."""
     arguments = f"""

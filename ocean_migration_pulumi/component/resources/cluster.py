@@ -159,7 +159,14 @@ def _make_from_source(
         account_id=args.account_id,
     )
     named = {} if args.cluster_name is None else {"name": args.cluster_name}
-    arguments = {**taken.arguments, **named, **(args.cluster_options or {})}
+    options = args.cluster_options or {}
+    arguments = {**taken.arguments, **named, **options}
+    ignored = _once(taken, options, named)
+    if "min_size" in options and "desired_capacity" not in options:
+        # As for a copied minimum; later the target is what Ocean runs.
+        sizes = Output.all(taken.arguments.get("desired_capacity"), options["min_size"])
+        arguments["desired_capacity"] = sizes.apply(lambda known: max(size or 0 for size in known))
+        ignored = sorted({*ignored, "desired_capacity"})
     resource = spotinst.aws.Ocean(
         name,
         **arguments,
@@ -167,7 +174,7 @@ def _make_from_source(
             parent=parent,
             provider=provider,
             protect=args.protect,
-            ignore_changes=_once(taken, args.cluster_options, named),
+            ignore_changes=ignored,
         ),
     )
     return Made(

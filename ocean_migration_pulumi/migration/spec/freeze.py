@@ -116,8 +116,14 @@ def _read_zone(name: str, value: Any) -> tzinfo:
             return ZoneInfo(zone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         pass
+    zones = sorted(available_timezones())
+    if not zones:
+        # Small container images have no zones, not even UTC.
+        raise InputError(
+            name, "cannot be read: this machine has no time zones; run `pip install tzdata`", predicate=True
+        )
     # Abbreviations such as EST are zones, too, but hardly what was meant.
-    known = {each.rpartition("/")[2].lower(): each for each in sorted(available_timezones()) if "/" in each}
+    known = {each.rpartition("/")[2].lower(): each for each in zones if "/" in each}
     nearest = get_close_matches(zone.rpartition("/")[2].lower(), known, n=1, cutoff=0.8)
     raise input_error(name, value, f"an IANA time zone such as {known[nearest[0]] if nearest else _ZONE}")
 

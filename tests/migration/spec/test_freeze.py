@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -116,3 +117,18 @@ def test_bad_windows_are_refused_by_field(given: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         read_freeze("freeze", given)
     assert str(caught.value) == message
+
+
+def test_machine_without_time_zones_is_named() -> None:
+    """Not the zone, which is right; not even UTC can be read."""
+    ZoneInfo.clear_cache()
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        for zone in (BERLIN, "UTC"):
+            with pytest.raises(InputError) as caught:
+                read_freeze("freeze", {"time_zone": zone})
+            assert str(caught.value) == (
+                "freeze.time_zone cannot be read: this machine has no time zones; run `pip install tzdata`"
+            )
+    finally:
+        zoneinfo.reset_tzpath()

@@ -61,6 +61,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     VALIDATING_WEBHOOKS,
     VOLUMES,
     EvictionTrial,
+    KubernetesNode,
     KubernetesSnapshot,
     MappedRole,
     Pod,
@@ -149,9 +150,16 @@ class KubernetesReader:
             outcomes |= read_lists(_STORAGE)
             volumes = _find_volumes(dict(_found(outcomes[CLAIMS])), _found(outcomes[VOLUMES]))
             pods = [_with_volumes(pod, volumes) if pod.claims or pod.ephemeral_claims else pod for pod in pods]
+        listed: list[KubernetesNode] = _found(outcomes[NODES])
+        nodes = {node.instance_id: node for node in listed if node.instance_id}
+        others = [node for node in listed if node.instance_id and node is not nodes[node.instance_id]]
         return KubernetesSnapshot(
-            nodes={node.instance_id: node for node in _found(outcomes[NODES]) if node.instance_id},
-            unidentified=frozenset(node.name for node in _found(outcomes[NODES]) if not node.instance_id),
+            nodes=nodes,
+            unidentified=frozenset(node.name for node in listed if not node.instance_id),
+            other_names={
+                other.instance_id: frozenset(node.name for node in others if node.instance_id == other.instance_id)
+                for other in others
+            },
             pods=tuple(pods),
             budgets=tuple(_found(outcomes[BUDGETS])),
             deployments=tuple(_found(outcomes[DEPLOYMENTS])),

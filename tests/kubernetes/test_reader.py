@@ -135,6 +135,15 @@ def test_everything_is_read() -> None:
     assert [role.arn for role in found.mapped_roles or ()] == ["arn:aws:iam::1:role/nodes"]
 
 
+def test_instance_that_is_registered_more_than_once_has_all_its_names() -> None:
+    """Until somebody deletes the node of its old name, pods can be on either."""
+    api = shop()
+    api.lists[fake.NODES] = [fake.node(name, "i-1") for name in ("ip-3", "ip-1", "ip-2")] + [fake.node("ip-9", "i-9")]
+    found = read(api)
+    assert {found.nodes["i-1"].name} | found.other_names["i-1"] == {"ip-1", "ip-2", "ip-3"}
+    assert (found.nodes["i-9"].name, found.other_names.keys()) == ("ip-9", {"i-1"})
+
+
 def test_volumes_of_ebs_and_what_nodes_attach() -> None:
     """Those of generic ephemeral volumes, too, which bind a pod to no zone."""
     api = shop()

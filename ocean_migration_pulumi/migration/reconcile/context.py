@@ -247,9 +247,11 @@ class ReconcileContext:
         running = [status for status in cache.running(self.api, self.scope, fresh=True) if status.id not in known]
         self.held_by_other_migrations = {name for status in running for name in status.instance_ids}
         self.may_hide = any(not status.instance_ids for status in running)
-        recent = [status for status in cache.recent(self.api, self.scope) if status.id not in known]
-        self.ever_held_by_others |= {name for status in recent for name in status.instance_ids}
-        candidates = [status for status in recent if status.id not in self.ended]
+        others = [status for status in cache.recent(self.api, self.scope) if status.id not in known]
+        self.ever_held_by_others |= {name for status in others for name in status.instance_ids}
+        if unexplained := unproven - self._ever_held():
+            others += self._find_older_holders(unexplained, known | {status.id for status in others})
+        candidates = [status for status in others if status.id not in self.ended]
         decided = {status.id: self.find_decided_by(status) for status in candidates}
         ended = [status for status in candidates if unproven & decided[status.id]]
         for status in self.confirm_ends(ended).values():
@@ -257,6 +259,18 @@ class ReconcileContext:
             entries = tuple(node for node in status.old_instances if node.instance_id in decided[status.id])
             self.claims.cache.confirm_end(status)
             self.ended[status.id] = EndedMigration(status=replace(status, old_instances=entries))
+
+    def _find_older_holders(self, nodes: set[str], known: set[str]) -> list[MigrationStatus]:
+        """Return migrations that held these nodes, whatever their age: a node that any has held is not gone."""
+        found = []
+        for status in self.claims.cache.older(self.api, self.scope, known):
+            if held := nodes & status.instance_ids:
+                found.append(status)
+                nodes = nodes - held
+                self.ever_held_by_others |= status.instance_ids
+            if not nodes:
+                break
+        return found
 
     def find_decided_by(self, status: MigrationStatus) -> set[str]:
         """Return the nodes of another user's migration that no migration of ours has held since it was created."""

@@ -346,6 +346,7 @@ class KubernetesSnapshot:
 
     ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is then empty or
     incomplete, and stands for nothing. ``nodes`` are by instance id, ``unidentified`` the names of nodes without one.
+    ``other_names`` has, by instance id, the other names of an instance that is registered more than once.
     ``daemon_sets`` are (namespace, name).
     ``mapped_roles`` are the entries of the ConfigMap ``aws-auth`` that count, one for each ARN: None when there is no
     such ConfigMap. ``services`` are the selectors of Services by (namespace, name), ``webhooks`` those whose failure
@@ -356,6 +357,7 @@ class KubernetesSnapshot:
 
     nodes: Mapping[str, KubernetesNode] = field(default_factory=dict)
     unidentified: frozenset[str] = frozenset()
+    other_names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
     budgets: tuple[Budget, ...] = ()
     deployments: tuple[Deployment, ...] = ()

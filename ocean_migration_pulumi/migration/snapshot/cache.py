@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -24,6 +24,8 @@ MAXIMUM_AGE: Final = 30.0
 
 RECENT: Final = timedelta(hours=24)
 """Maximum age of ended migrations that are read, so that a killed run finds the migration that it had started."""
+
+_AT_ONCE: Final = 6
 
 
 class ClusterCache:
@@ -125,10 +127,20 @@ class ClusterCache:
         listed.sort(key=lambda summary: (not summary.is_terminal, sort_key(summary.created_at)), reverse=True)
         return self._statuses(api, scope, listed, False)
 
+    def older(self, api: OceanApi, scope: CancelScope, known: Container[str]) -> Iterator[MigrationStatus]:
+        """Yield the statuses of all ended migrations that are not ``known`` by id, the newest first.
+
+        They are read a few at a time, as there may be hundreds.
+        """
+        listed = [summary for summary in self.migrations(api, scope) if summary.is_terminal and summary.id not in known]
+        listed.sort(key=lambda summary: sort_key(summary.created_at), reverse=True)
+        for start in range(0, len(listed), _AT_ONCE):
+            yield from self._statuses(api, scope, listed[start : start + _AT_ONCE], False)
+
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
         """Send several requests at once to fill the cache; their errors come up when their results are used."""
         work = list(asks)
-        with ThreadPoolExecutor(max_workers=max(1, min(6, len(work)))) as pool:
+        with ThreadPoolExecutor(max_workers=max(1, min(_AT_ONCE, len(work)))) as pool:
             for done in [pool.submit(ask) for ask in work]:
                 done.exception()
 

@@ -229,14 +229,14 @@ def verify_nodes(
     pods: dict[str, tuple[str, ...]] = {}
     gone: set[str] = set()
     if kube is not None and kube.knows(PODS):
-        known = {node.name for node in kube.nodes.values()}
+        known = {node.name for node in kube.nodes.values()}.union(*kube.other_names.values())
         left: dict[str, list[str]] = {}
         for pod in kube.pods:
             if pod.node_name and is_evictable(pod):
                 left.setdefault(pod.node_name, []).append(pod.full_name)
         for name in names.keys() & kube.nodes.keys():
             # An instance that registers anew has pods under its old name, too, until that node is deleted.
-            found = {kube.nodes[name].name} | ({names[name]} - known)
+            found = {kube.nodes[name].name, *kube.other_names.get(name, ())} | ({names[name]} - known)
             pods[name] = tuple(sorted(pod for each in found for pod in left.get(each, ())))
     if kube is not None and kube.knows(NODES) and not kube.nodes.keys().isdisjoint(ocean_nodes):
         gone = {

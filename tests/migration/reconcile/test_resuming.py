@@ -287,6 +287,30 @@ def test_killed_update_is_found_by_diff_and_adopted(stage: Stage) -> None:
     assert len(stage.asked_for()) == 2
 
 
+def test_nodes_that_a_migration_held_days_ago_are_not_gone(stage: Stage) -> None:
+    """A runner was killed before a weekend: discovery returns none of the nodes, of which one still has a pod."""
+    web = stage.ids("web")
+    stage.control.add_pod(stage.ocean_id, web[0], name="alone", controller=None)
+    planned = stage.planned(stage.spec(nodes=WEB))
+    stage.control.fault("POST", "*/migration", "status", status=400)
+    context, _ = stage.fails(MigrationError, planned)
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
+    stage.control.advance(7200)
+    stage.control.start_foreign_migration(stage.ocean_id, web)
+    stage.control.advance(7200)
+    for _ in range(7):
+        stage.control.start_foreign_migration(stage.ocean_id, stage.ids("batch"))
+        stage.control.advance(7200)
+    stage.control.advance(72 * 3600)
+    stage.control.heartbeat(stage.ocean_id)
+    stage.restart()
+    again = stage.up(planned, context.state)
+    assert again.state.migrated == {*web[1:]}
+    assert again.state.manual == {web[0]}
+    assert again.state.gone == set()
+    assert stage.writes() == 1
+
+
 def test_ended_migration_of_nodes_that_are_migrated_is_no_change(stage: Stage) -> None:
     """A colleague's that held them at the same time; one that runs is a change, and so is one of other nodes."""
     first = stage.planned(stage.spec(nodes=WEB))

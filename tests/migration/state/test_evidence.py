@@ -291,6 +291,10 @@ def test_a_node_that_has_registered_anew_is_known_by_its_instance() -> None:
     assert left() == ()
     assert left(new) == left(old) == ("shop/web",)
     assert left(old, others=(taken,)) == ()
+    twice = {"i-1": frozenset({"ip-new"})}
+    for stays, name in ((replace(renamed, name="ip-old"), "ip-old"), (renamed, "ip-even-older")):
+        both = KubernetesSnapshot(nodes={"i-1": stays}, other_names=twice, pods=(new,))
+        assert verify_nodes({"i-1": name}, kube=both).pods == {"i-1": ("shop/web",)}
     successor = KubernetesSnapshot(nodes={"i-2": taken, **kube().nodes}, pods=(old,))
     verified = verify_nodes({"i-9": "ip-old"}, kube=successor, ocean_nodes=["i-new"])
     assert verified == VerifiedNodes(gone=frozenset({"i-9"}))

@@ -344,7 +344,8 @@ def catch_up_recorded(context: ReconcileContext) -> None:
             migration.lost = False
         elif status.state == migration.status and migration.ended:
             context.note_end(status, migration)
-            state.name_manual_pods(status)  # the entries may have been missing when the end was recorded
+            # The entries may have been missing when the end was recorded.
+            state.name_manual_pods(status, context.verified.pods)
             continue
         found.append((migration, status))
     confirmed = context.confirm_ends(status for _, status in found)

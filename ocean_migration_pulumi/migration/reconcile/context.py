@@ -211,7 +211,7 @@ class ReconcileContext:
         if status.state == MigrationState.FINISHED and migration.stopped_by == BRAKE:
             migration.stopped_by = migration.stop_cause = None  # the stop came too late
         self.observe()
-        self.state.settle(migration, status)
+        self.state.settle(migration, status, self.verified.pods)
 
     def note_end(self, status: MigrationStatus, migration: MigrationRecord) -> None:
         """Let the confirmed end of a migration of anyone count as evidence, with what its record knows from before."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationState, MigrationStatus
+from ocean_migration_pulumi.api.models.migration import (
+    REQUIRES_MANUAL_MIGRATION,
+    MigrationState,
+    MigrationStatus,
+    PodDetail,
+)
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec
 from ocean_migration_pulumi.migration.state.evidence import NodeJudgement, NodeOutcome, OutcomeReason
@@ -157,7 +162,12 @@ class ResourceState:
         self.remaining |= names
         self.reasons |= dict.fromkeys(sorted(names), str(OutcomeReason.WAITING))
 
-    def settle(self, migration: MigrationRecord, status: MigrationStatus) -> None:
+    def settle(
+        self,
+        migration: MigrationRecord,
+        status: MigrationStatus,
+        pods_left: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         """Record what the end of a migration left: terminated and drained nodes, and pods that Ocean does not move.
 
         The outcomes of its nodes must have been applied.
@@ -165,6 +175,8 @@ class ResourceState:
         Args:
             migration: The migration that has ended.
             status: Its last status.
+            pods_left: The full names of the pods to evict that Kubernetes shows on nodes, by instance id; None when it
+                was not asked.
         """
         finished = migration.status == MigrationState.FINISHED
         terminates = migration.should_terminate_drained_nodes if finished else migration.terminated_on_stop
@@ -175,14 +187,14 @@ class ResourceState:
                 self._count_price(name, terminated=terminated)
                 (self.terminated if terminated else self.drained).add(name)
                 (self.drained if terminated else self.terminated).discard(name)
-        self.name_manual_pods(status)
+        self.name_manual_pods(status, pods_left)
 
-    def name_manual_pods(self, status: MigrationStatus) -> None:
-        """Record the pods that a finished migration did not move, from its last status."""
+    def name_manual_pods(self, status: MigrationStatus, pods_left: Mapping[str, Iterable[str]] | None = None) -> None:
+        """Record the pods that a finished migration did not move, by its last status and by Kubernetes."""
         if status.state == MigrationState.FINISHED:
             judged = {node.node_name or node.instance_id for node in status.old_instances}
             kept = [pod for pod in self.manual_pods if pod.get("node") not in judged]
-            self.manual_pods = [*kept, *_manual_pods(status)][:_MOST_PODS]
+            self.manual_pods = [*kept, *_manual_pods(status, pods_left or {})][:_MOST_PODS]
 
     def _count_price(self, name: str, *, terminated: bool) -> None:
         """Count what a node costs that stays; what the others cost is not known once one of several is terminated."""
@@ -326,10 +338,13 @@ class ResourceState:
         self.remaining |= weak
 
 
-def _manual_pods(status: MigrationStatus) -> Iterator[dict[str, str]]:
+def _manual_pods(status: MigrationStatus, pods_left: Mapping[str, Iterable[str]]) -> Iterator[dict[str, str]]:
     for node in status.old_instances:
         if node.state == REQUIRES_MANUAL_MIGRATION:
-            for pod in node.pods:
+            # The service need not name all of them.
+            shown = {full_name.rpartition("/")[2] for full_name in pods_left.get(node.instance_id, ())}
+            others = [PodDetail(name=name) for name in sorted(shown - {pod.name for pod in node.pods})]
+            for pod in (*node.pods, *others):
                 yield {"node": node.node_name or node.instance_id, "pod": pod.name or pod.id, "kind": pod.kind}
 
 

@@ -218,6 +218,18 @@ def test_finished_nodes_are_migrated_unless_they_need_a_hand() -> None:
     ]
 
 
+def test_pods_that_only_kubernetes_shows_are_named_too() -> None:
+    """The service need not name all pods that it leaves, or any; of other nodes none is named."""
+    record = settled(left_over("i-1", "debug"), left_over("i-2"), instance("i-3"))
+    left = {"i-1": ("shop/debug", "shop/web"), "i-2": ("shop/cart",), "i-3": ("shop/late",), "i-9": ("shop/other",)}
+    record.name_manual_pods(status(left_over("i-1", "debug"), left_over("i-2"), state="FINISHED"), left)
+    assert record.manual_pods == [
+        {"node": "node-i-1", "pod": "debug", "kind": "STAND_ALONE_POD"},
+        {"node": "node-i-1", "pod": "web", "kind": "UNKNOWN"},
+        {"node": "node-i-2", "pod": "cart", "kind": "UNKNOWN"},
+    ]
+
+
 def test_after_a_stop_or_failure_a_node_is_migrated_when_it_is_empty() -> None:
     """The last count of pods decides; a node that needs a hand remains."""
     for state in ("STOPPED", "FINISHED_ERROR"):

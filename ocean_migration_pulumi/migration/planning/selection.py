@@ -236,10 +236,14 @@ def asks_again(spec: MigrationSpec, old: MigrationSpec | None) -> bool:
 
 
 def keep_entries(spec: MigrationSpec, old: MigrationSpec | None, snapshot: ClusterSnapshot) -> dict[str, str]:
-    """Return the entries of the old inputs that stay, word for word; with the Virtual Node Group if it had none."""
+    """Return the entries of the old inputs that stay, word for word; with the Virtual Node Group if it had none.
+
+    Where an approval counts, they have the Virtual Node Group of today: no reviewer has seen another one.
+    """
     if old is None or old.planned_nodes is None:
         return {}
-    planned = complete_entries(old.planned_nodes, snapshot.offered, snapshot.vng_names)
+    renew = spec.approved_plan is not None or spec.require_approval
+    planned = complete_entries(old.planned_nodes, snapshot.offered, snapshot.vng_names, renew=renew)
     if spec.nodes.is_same_selection(old.nodes):
         return planned
     nodes = parse_planned(planned)

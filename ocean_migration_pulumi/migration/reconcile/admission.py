@@ -100,8 +100,9 @@ def ensure_approved(context: ReconcileContext, work: Collection[str]) -> None:
     reviewed = context.reviewed or state.planned
     if spec.approved_plan is None and not spec.require_approval:
         return
-    # Nobody has reviewed where a node goes that another migration held when it was planned.
-    planned = complete_entries(reviewed, {name: context.offered[name] for name in work if name in context.offered}, {})
+    # Nobody has reviewed where a node goes that another migration held when it was planned, or that goes elsewhere now.
+    offered = {name: context.offered[name] for name in work if name in context.offered}
+    planned = complete_entries(reviewed, offered, {}, renew=True)
     if is_approved(planned, spec) or covers_resume(reviewed, spec, state.latest, work):
         return
     before = context.planned_before or reviewed

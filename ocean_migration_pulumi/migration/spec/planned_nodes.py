@@ -177,7 +177,7 @@ def has_all_vngs(planned: Mapping[str, str]) -> bool:
 
 
 def complete_entries(
-    planned: Mapping[str, str], offered: Mapping[str, Candidate], names: Mapping[str, str]
+    planned: Mapping[str, str], offered: Mapping[str, Candidate], names: Mapping[str, str], *, renew: bool = False
 ) -> dict[str, str]:
     """Return the plan with the Virtual Node Groups of nodes that were being migrated when they were planned.
 
@@ -185,26 +185,29 @@ def complete_entries(
         planned: The plan.
         offered: The candidates of today: those nodes that came back are completed, and so get into the digest.
         names: The names of the Virtual Node Groups by id.
+        renew: Whether candidates that match another Virtual Node Group today get that one.
     """
     nodes = parse_planned({name: entry for name, entry in planned.items() if name in offered})
-    held = [name for name, node in nodes.items() if node.virtual_node_group_id == UNKNOWN_VNG]
-    return {**planned, **{name: format_entry(offered[name], names) for name in held}}
+    changed = [
+        name
+        for name, node in nodes.items()
+        if node.virtual_node_group_id == UNKNOWN_VNG
+        or (renew and offered[name].virtual_node_group_id not in {node.virtual_node_group_id, None})
+    ]
+    return {**planned, **{name: format_entry(offered[name], names) for name in changed}}
 
 
 def is_same_plan(new: Mapping[str, str] | None, old: Mapping[str, str] | None, done: Collection[str]) -> bool:
-    """Tell whether a plan is that of before, but for Virtual Node Groups that became known of nodes that are done.
+    """Tell whether a plan is that of before, but for the Virtual Node Groups of nodes that are done.
 
     Args:
         new: The plan; None without one.
         old: That of before; None without one.
-        done: The nodes that no start holds again: a Virtual Node Group that becomes known changes nothing of them.
+        done: The nodes that no start holds again: another Virtual Node Group changes nothing of them.
     """
     if new is None or old is None:
         return new == old
-    was_held = {name for name, node in parse_planned(old).items() if node.virtual_node_group_id == UNKNOWN_VNG}
-    return new.keys() == old.keys() and all(
-        entry == old[name] or (name in was_held and name in done) for name, entry in new.items()
-    )
+    return new.keys() == old.keys() and all(entry == old[name] or name in done for name, entry in new.items())
 
 
 def restore_reviewed_entries(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
 from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
@@ -207,6 +208,24 @@ def test_approved_plan_is_run_and_any_other_is_refused_before_the_post(stage: St
     assert stage.writes() == 0
     assert context.state.migrations == []
     assert stage.up(replace(planned, approved_plan=digest)).state.succeeded
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_approval_covers_no_virtual_node_group_that_nodes_match_since(stage: Stage, required: bool) -> None:
+    """Nothing starts that moves nodes where no reviewer has seen them go; the next preview has the plan to approve."""
+    planned = stage.planned(stage.spec(nodes=WEB, require_approval=required))
+    outdated = {name: entry.replace("ols-", "ols-0") for name, entry in (planned.planned_nodes or {}).items()}
+    approved = replace(planned, planned_nodes=outdated, approved_plan=plan_digest(outdated, planned))
+    _, message = stage.fails(PlanError, approved)
+    assert "Changed since the approval: planned nodes" in message
+    assert stage.writes() == 0
+    stage.restart()
+    renewed = stage.preview(replace(approved, planned_nodes=None), approved)
+    assert renewed.planned == planned.planned_nodes
+    assert Code.PLAN_NOT_APPROVED in {each.code for each in renewed.diagnostics}
+    digest = plan_digest(renewed.planned or {}, planned)
+    assert digest in message
+    assert stage.up(replace(approved, planned_nodes=renewed.planned, approved_plan=digest)).state.succeeded
 
 
 def test_failed_prerequisite_starts_nothing_unless_it_is_only_to_warn(stages: Callable[..., Stage]) -> None:

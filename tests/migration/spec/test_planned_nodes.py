@@ -104,13 +104,14 @@ def test_node_that_an_earlier_migration_took_is_not_in_the_hash() -> None:
     assert hash_nodes(planned) == hash_nodes(entries(a="ols-1"))
 
 
-def test_virtual_node_group_that_becomes_known_changes_nothing_of_a_node_that_is_done() -> None:
-    """It does of one that still has to be started, and of one whose group was known before."""
+def test_another_virtual_node_group_changes_nothing_of_a_node_that_is_done() -> None:
+    """It does of one that still has to be started."""
     held = PlannedNode(instance_id="i-1", node_name="n", virtual_node_group_id=UNKNOWN_VNG).entry
     old, new = {"i-1": held} | entries(a="ols-1"), entries(**{"i-1": "ols-1", "a": "ols-1"})
     assert planned_nodes.is_same_plan(new, old, {"i-1"})
     assert not planned_nodes.is_same_plan(new, old, {"a"})
-    assert not planned_nodes.is_same_plan(entries(a="ols-2"), entries(a="ols-1"), {"a"})
+    assert planned_nodes.is_same_plan(entries(a="ols-2"), entries(a="ols-1"), {"a"})
+    assert not planned_nodes.is_same_plan(entries(a="ols-2"), entries(a="ols-1"), {"b"})
     assert not planned_nodes.is_same_plan(new, entries(a="ols-1"), {"i-1"})
     assert not planned_nodes.is_same_plan(None, old, {"i-1"})
     assert planned_nodes.is_same_plan(None, None, set())

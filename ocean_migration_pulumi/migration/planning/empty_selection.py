@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
 )
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import all_of, list_some
+from ocean_migration_pulumi.common.text import all_of, list_some, nearest_name
 from ocean_migration_pulumi.errors import InputError, MigrationNotFoundError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -40,6 +41,9 @@ _LIKENESS: Final = 0.6
 _WILDCARDS: Final = frozenset("*?[]")
 _GLOBBED: Final = "asg_names"
 """The field that takes patterns."""
+_REQUIREMENTS: Final = re.compile(r",(?![^(]*\))")
+_REQUIREMENT: Final = re.compile(r"([^\s!=,()]+)\s*(?:==?\s*([^\s,()]+)|in\s*\(([^()]*)\))?")
+"""A label that nodes must have, and its value or values; those that they must not have select nothing."""
 
 
 def find_excuse(
@@ -148,7 +152,7 @@ def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> In
     for name in _PATTERNS:
         for pattern in getattr(spec.nodes, name):
             if nearest := _full_name(name, pattern, snapshot) or _nearest(name, pattern, known[name]):
-                parts.append(f"did you mean `{nearest}` instead of `{pattern}`?")
+                parts.append(_suggest(nearest, pattern))
             elif name != _GLOBBED and not _WILDCARDS.isdisjoint(pattern):
                 parts.append(f"{name} takes names, not patterns such as `{pattern}`")
     for name, noun, without in (
@@ -178,8 +182,36 @@ def _explain_mismatch(selector: NodeSelector, snapshot: ClusterSnapshot) -> list
     if len(given) > 1 and all(_count_matches(each, snapshot) for each in alone):
         return [f"no candidate matches all of {list_some(given)} at once"]
     if selector.label_selector and not _count_matches(NodeSelector(label_selector=selector.label_selector), snapshot):
-        return [f"no candidate has the labels `{selector.label_selector}`"]
+        return [
+            f"no candidate has the labels `{selector.label_selector}`",
+            *_explain_labels(selector.label_selector, snapshot),
+        ]
     return []
+
+
+def _explain_labels(label_selector: str, snapshot: ClusterSnapshot) -> Iterator[str]:
+    """Yield which labels no candidate has, and the values that exist where no candidate has a wanted one."""
+    nodes = snapshot.facts.kube.nodes if snapshot.facts.kube is not None else {}
+    labels = [nodes[name].labels for name in snapshot.offered if name in nodes]
+    for requirement in _REQUIREMENTS.split(label_selector):
+        if not labels or (match := _REQUIREMENT.fullmatch(requirement.strip())) is None:
+            continue
+        key, value, values = match.groups()
+        existing = sorted({each[key] for each in labels if key in each})
+        wanted = [value] if value else (values or "").replace(",", " ").split()
+        if not existing:
+            if key != label_selector:
+                yield f"no candidate has the label `{key}`"
+            if nearest := nearest_name(key, {name for each in labels for name in each}):
+                yield _suggest(nearest, key)
+        elif wanted and set(wanted).isdisjoint(existing):
+            if nearest := nearest_name(wanted[0], existing):
+                yield _suggest(nearest, wanted[0])
+            yield f"values of `{key}`: {list_some(existing)}"
+
+
+def _suggest(nearest: str, given: str) -> str:
+    return f"did you mean `{nearest}` instead of `{given}`?"
 
 
 def _count_matches(selector: NodeSelector, snapshot: ClusterSnapshot) -> int:
@@ -249,9 +281,10 @@ def _names(nodes: Collection[Candidate | PlannedNode]) -> dict[str, list[str]]:
 def _full_name(field: str, given: str, snapshot: ClusterSnapshot) -> str | None:
     """Return what the name of a Virtual Node Group or the short name of a node stands for; None unless it is one."""
     if field == "virtual_node_groups":
-        found = [vng_id for vng_id, name in snapshot.vng_names.items() if name == given]
+        found = [vng_id for vng_id, name in snapshot.vng_names.items() if name.casefold() == given.casefold()]
     elif field == "node_names":
-        found = [name for name in _known_names(snapshot)[field] if name.partition(".")[0] == given]
+        names = _known_names(snapshot)[field]
+        found = [name for name in names if name.partition(".")[0].casefold() == given.casefold()]
     else:
         return None
     return found[0] if len(found) == 1 else None
@@ -261,9 +294,11 @@ def _nearest(field: str, pattern: str, names: Iterable[str]) -> str | None:
     """Return the name that is most like a pattern, with the wildcard at its end; None when none is like it."""
     has_patterns = field == _GLOBBED
     ends_open = pattern.endswith("*") and has_patterns
-    core = pattern.strip("".join(_WILDCARDS))
+    core = "".join(character for character in pattern if character not in _WILDCARDS).casefold()
     likeness = {
-        name: SequenceMatcher(None, core, name[: len(core)] if ends_open else name).ratio() for name in names if core
+        name: SequenceMatcher(None, core, (name[: len(core)] if ends_open else name).casefold()).ratio()
+        for name in names
+        if core
     }
     best = max(likeness, key=lambda name: likeness[name], default=None)
     if best is None or likeness[best] < _LIKENESS or best == pattern or (has_patterns and fnmatchcase(best, pattern)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
+from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
@@ -30,6 +32,8 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import (
     parse_planned,
 )
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+
+_LIKENESS_OF_IDS: Final = 0.85
 
 
 def plan_selection(
@@ -222,7 +226,9 @@ def _refuse_strangers(
         else:
             why = "it is not a node of this cluster"
             may_be_held = may_be_held or may_nodes_be_hidden(snapshot)
-        remedy = "list the candidates with `ocean-migration candidates`"
+        # Ids are random: one that is much alike is a slip of the pen.
+        nearest = get_close_matches(name.casefold(), snapshot.offered, n=1, cutoff=_LIKENESS_OF_IDS)
+        remedy = f"did you mean `{nearest[0]}`?" if nearest else "list the candidates with `ocean-migration candidates`"
         problem = f"{shorten_value(name)} cannot be migrated: {why}; {remedy}"
         problems.append(InputError("nodes.instance_ids", problem))
     return PlanPreview(problems=tuple(problems), may_be_held=may_be_held)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesNode, KubernetesSnapshot
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from tests.migration.diagnostics import codes_of, with_code
@@ -37,6 +38,10 @@ from tests.migration.stage import Stage
             "; no candidate matches all of asg_names, eks_node_groups at once;",
         ),
         ({"label_selector": "team=none"}, "no node matches; no candidate has the labels `team=none`"),
+        ({"asg_names": ["WEB"]}, "did you mean `web` instead of `WEB`?"),
+        ({"asg_names": ["w?bb"]}, "did you mean `web` instead of `w?bb`?"),
+        ({"node_names": ["ip-10-0-0-3"]}, "did you mean `ip-10-0-0-3.us-west-2.compute.internal` instead of"),
+        ({"virtual_node_groups": ["Web"]}, "did you mean `{web}` instead of `Web`?"),
     ],
 )
 def test_the_refusal_names_what_exists(stage: Stage, nodes: dict[str, list[str]], said: str) -> None:
@@ -45,9 +50,41 @@ def test_the_refusal_names_what_exists(stage: Stage, nodes: dict[str, list[str]]
     there = [node["instance_id"] for node in stage.control.nodes(stage.ocean_id)]
     stage.sources = KnownKubernetes(workloads_of(there), taken={"team=none": []}).sources()
     (problem,) = stage.preview(stage.spec(nodes=nodes)).problems
+    group = next(vng.id for vng in stage.client.list_virtual_node_groups(stage.ocean_id) if vng.name == "web")
+    said = said.format(web=group)
     selecting = [name for name in nodes if name != "exclude"]
     assert problem.property_name == (f"nodes.{selecting[0]}" if len(selecting) == 1 else "nodes")
     assert said in problem.message
+
+
+@pytest.mark.parametrize(
+    ("label_selector", "said"),
+    [
+        ("tier=wbe", "did you mean `web` instead of `wbe`? values of `tier`: api, web"),
+        ("tier in (nope, none)", "; values of `tier`: api, web;"),
+        ("teir", "no candidate has the labels `teir`; did you mean `tier` instead of `teir`?;"),
+        ("tier=web,zone in (a,b)", "; no candidate has the label `zone`;"),
+        ("tier==web,tier!=web,!tier", "has the labels `tier==web,tier!=web,!tier`;"),
+    ],
+)
+def test_the_refusal_of_labels_names_those_that_exist(stage: Stage, label_selector: str, said: str) -> None:
+    """The nearest label, the nearest value, and the values of a label."""
+    tiers = {name: {"tier": "web" if name in stage.ids("web") else "api"} for name in stage.ids()}
+    nodes = {name: KubernetesNode(name=f"node-{name}", instance_id=name, labels=tiers[name]) for name in tiers}
+    sources = KnownKubernetes(KubernetesSnapshot(nodes=nodes), taken={label_selector: []}).sources()
+    stage.sources = sources
+    (problem,) = stage.preview(stage.spec(nodes={"label_selector": label_selector})).problems
+    assert said in f"{problem.message};"
+
+
+def test_an_instance_id_with_a_slip_gets_the_nearest(stage: Stage) -> None:
+    """Ids are random, so that another one is never near."""
+    (known,) = stage.ids("web")[:1]
+    for wrong in (known.upper(), f"{known[:-1]}x", known[:-1]):
+        (problem,) = stage.preview(stage.spec(nodes={"instance_ids": [wrong]})).problems
+        assert problem.message.endswith(f"it is not a node of this cluster; did you mean `{known}`?")
+    (problem,) = stage.preview(stage.spec(nodes={"instance_ids": ["i-0123456789abcdef0"]})).problems
+    assert problem.message.endswith("list the candidates with `ocean-migration candidates`")
 
 
 def test_a_changed_selection_that_matches_nothing_is_an_error(stage: Stage) -> None:

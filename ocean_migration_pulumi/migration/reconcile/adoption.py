@@ -9,7 +9,7 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     InterruptedWaitError,
@@ -107,7 +107,7 @@ def find_unrecorded(context: ReconcileContext, *, fresh: bool = True) -> list[Mi
         return []
     recent = cache.recent(context.api, context.scope)
     found = [status for status in recent if status.id in newer and is_ours(context, status)]
-    return sorted(found, key=lambda status: (status.created_at or "", status.id))
+    return sorted(found, key=lambda status: (sort_key(status.created_at), status.id))
 
 
 def _newest_known(context: ReconcileContext) -> datetime | None:

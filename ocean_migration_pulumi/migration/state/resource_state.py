@@ -12,6 +12,7 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
     PodDetail,
 )
+from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec
 from ocean_migration_pulumi.migration.state.evidence import NodeJudgement, NodeOutcome, OutcomeReason
@@ -269,7 +270,7 @@ class ResourceState:
     @property
     def drained_since(self) -> str | None:
         """When the first of the migrations ended that drained nodes which stay; None when that is not known."""
-        return min(self.drained_times.values(), default=None)
+        return min(self.drained_times.values(), key=sort_key, default=None)
 
     @property
     def succeeded(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +108,25 @@ def test_an_ended_migration_that_runs_again_is_waited_for_and_stopped(stage: Sta
     with pytest.raises(OceanMigrationError):
         destroyed(stage, context)
     assert len(stage.requests("PUT")) == 1
+
+
+def test_migrations_of_a_killed_run_are_in_the_order_of_their_times(stage: Stage) -> None:
+    """However the service writes them: the reference has days of one digit, which are larger as text."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    older = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web")[:1])
+    stage.control.advance(7200)
+    newer = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web")[1:])
+    stage.control.advance(7200)
+    times = {older: "2026-11-9T15:51:06.000Z", newer: "2026-11-10T05:51:06.000+0000"}
+
+    def dated(found: Any) -> Any:
+        return replace(found, created_at=times[found.id], completed_at=times[found.id])
+
+    lying(stage, get_migration=dated, list_migrations=lambda found: tuple(map(dated, found)))
+    stage.client.server_now = lambda: datetime(2026, 11, 10, 6, 0, tzinfo=UTC)  # type: ignore[method-assign]  # its time
+    context = stage.up(planned)
+    assert [each.id for each in context.state.migrations] == [older, newer]
+    assert context.state.drained_since == times[older]
 
 
 @pytest.mark.parametrize(("status", "error"), [(500, ServiceError), (403, PermissionDeniedError)])

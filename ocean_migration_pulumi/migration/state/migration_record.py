@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES, MigrationState, MigrationStatus
@@ -101,19 +102,22 @@ class MigrationRecord:
 
     @classmethod
     def from_output(cls, entry: Mapping[str, Any]) -> MigrationRecord:
-        """Read an entry back; fields that a later version added are ignored."""
-        known = {name: entry[name] for name in _FIELDS if entry.get(name) is not None}
+        """Read an entry back; fields that a later version added are ignored, and values of another type."""
+        known = {name: entry[name] for name, kind in _KINDS.items() if isinstance(entry.get(name), kind)}
         known["instance_ids"] = to_texts(entry.get("instance_ids"))
-        if "passed_checks" in known:
-            known["passed_checks"] = to_texts(entry["passed_checks"])
-        pods = entry.get("pods_before")
-        known["pods_before"] = int(pods) if isinstance(pods, (int, float)) else None
-        size = entry.get("batch_size_percentage")
+        checks, pods, size = (entry.get(name) for name in ("passed_checks", "pods_before", "batch_size_percentage"))
+        known["passed_checks"] = to_texts(checks) if isinstance(checks, (list, tuple)) else None
+        known["pods_before"] = int(pods) if isinstance(pods, (int, float)) and isfinite(pods) else None
         known["batch_size_percentage"] = int(size) if isinstance(size, (int, float)) and 0 < size <= 100 else None
         return cls(**{**known, "id": str(entry.get("id", ""))})
 
 
 _FIELDS: Final = tuple(MigrationRecord.__dataclass_fields__)
+_FLAGS: Final = (
+    *("should_terminate_drained_nodes", "should_evict_stand_alone_pods", "force_pod_eviction_on_pdb_failure"),
+    *("terminated_on_stop", "lost"),
+)
+_KINDS: Final[Mapping[str, type]] = {**dict.fromkeys(_FIELDS, str), **dict.fromkeys(_FLAGS, bool), "stop_cause": dict}
 
 
 @dataclass(slots=True, kw_only=True)

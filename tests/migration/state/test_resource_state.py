@@ -22,7 +22,7 @@ from ocean_migration_pulumi.migration.state.evidence import (
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED, MigrationRecord, UnansweredStart
 from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
-from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished, report_last_run
 from tests.migration.builders import instance, left_over, spec, status
 
 PLAN = {name: f"node-{name} web -> web (ols-1)" for name in ("i-1", "i-2", "i-3")}
@@ -118,6 +118,16 @@ def test_any_outputs_are_read(stored: dict[str, Any]) -> None:
     """A state of another version, or one edited by hand, never breaks the next run."""
     record = ResourceState.from_outputs(stored)
     assert ResourceState.from_outputs(outputs(record)).planned == record.planned
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(MigrationRecord.__dataclass_fields__), junk)))
+def test_any_entry_of_a_migration_is_read(entry: dict[str, Any]) -> None:
+    """And what is left to do is found all the same."""
+    record = ResourceState.from_outputs(outputs(full()) | {"migrations": [entry]})
+    find_unfinished(record, spec())
+    report_last_run(record)
+    again = ResourceState.from_outputs(outputs(record))
+    assert (again.migrations, again.lost_migrations) == (record.migrations, record.lost_migrations)
 
 
 def test_what_later_versions_add_is_passed_over() -> None:

@@ -46,8 +46,9 @@ def find_unfinished(state: ResourceState, spec: MigrationSpec) -> Unfinished | N
     latest = state.latest
     if state.unanswered is not None:
         return Unfinished(UnfinishedCode.MAY_HAVE_STARTED)
-    if latest is not None and not latest.ended:
-        return None if state.target_reached else Unfinished(UnfinishedCode.STILL_RUNNING, {"migration": latest.id})
+    running = next((migration for migration in reversed(state.migrations) if not migration.ended), None)
+    if running is not None:
+        return None if state.target_reached else Unfinished(UnfinishedCode.STILL_RUNNING, {"migration": running.id})
     stopped = latest is not None and latest.stopped_by in {"others", BRAKE} and not state.doubted
     if state.remaining and not stopped:
         ended = {"migration": latest.id, "status": latest.status} if latest else {"migration": "", "status": ""}

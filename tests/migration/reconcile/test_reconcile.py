@@ -354,6 +354,16 @@ def test_change_that_could_not_be_planned_stays_pending(stage: Stage) -> None:
         (ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")]), {}, "still-running"),
         (ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], target_reached=True), {}, None),
         (
+            ResourceState(
+                migrations=[
+                    MigrationRecord(id="owm-1", status="DRAIN_NODES"),
+                    MigrationRecord(id="owm-2", status="FINISHED"),
+                ]
+            ),
+            {},
+            "still-running",
+        ),
+        (
             ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED_ERROR")], remaining={"i-1"}),
             {},
             "nodes-remain",

@@ -1,4 +1,4 @@
-"""Wait for the proof of what became of nodes, and fail for those that nothing proves."""
+"""Wait for the proof of what became of nodes, or of their cluster, and fail for nodes that nothing proves."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import Final
 
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.errors import DeadlineError, MigrationError
+from ocean_migration_pulumi.errors import ClusterNotFoundError, DeadlineError, MigrationError
 from ocean_migration_pulumi.migration.planning.outcome_report import describe_remaining
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
+from ocean_migration_pulumi.migration.reconcile.waiter import Denial, Waiter
 from ocean_migration_pulumi.migration.state.evidence import SECOND_LOOK, OutcomeReason
 
 PROOF_WAIT: Final = SECOND_LOOK.total_seconds() + 30.0
@@ -34,6 +34,32 @@ def ensure_none_remains(context: ReconcileContext) -> None:
     message = join_sentences([render(diagnostic) for diagnostic in found])
     state.failure = {"message": message, "reason": "unproven", "remedy": ""}
     raise MigrationError(message, found)
+
+
+def is_cluster_gone(context: ReconcileContext) -> bool:
+    """Tell whether the service denies the cluster for a minute throughout: one response proves nothing.
+
+    Raises:
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        OceanMigrationError: The service cannot be asked, or the deadline passed.
+    """
+    denial = Denial(since=context.scope.clock(), at=context.now())
+
+    def is_there() -> bool:
+        try:
+            context.claims.cache.cluster(context.api, context.scope, fresh=True)
+        except ClusterNotFoundError:
+            denial.add(context.scope.clock(), context.now())
+            return False
+        return True
+
+    return not Waiter(
+        is_there,
+        scope=context.scope,
+        reporter=context.reporter,
+        policy=context.poll_policy,
+        describe=lambda found: "" if found else f"cluster {context.ocean_id} not found; asking for a minute",
+    ).until(lambda found: found or denial.is_lost)
 
 
 def await_discovery(context: ReconcileContext) -> None:

@@ -30,7 +30,12 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
 )
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.first_plan import ensure_nothing_is_hidden, plan_now
-from ocean_migration_pulumi.migration.reconcile.proof import await_discovery, await_proof, ensure_none_remains
+from ocean_migration_pulumi.migration.reconcile.proof import (
+    await_discovery,
+    await_proof,
+    ensure_none_remains,
+    is_cluster_gone,
+)
 from ocean_migration_pulumi.migration.reconcile.readiness.settle import settle_workloads
 from ocean_migration_pulumi.migration.reconcile.readiness.soak import soak
 from ocean_migration_pulumi.migration.reconcile.readiness.watching import refuse_held_brake, respect_unrecorded_brake
@@ -134,7 +139,9 @@ def refresh(context: ReconcileContext) -> bool:
         context.claims.cache.cluster(context.api, context.scope, fresh=True)
         catch_up_recorded(context)
     except ClusterNotFoundError:
-        return False
+        if is_cluster_gone(context):
+            return False
+        catch_up_recorded(context)
     latest = state.latest
     if not state.remaining and (latest is None or latest.ended) and not state.lacks_workloads:
         state.failure = None

@@ -28,6 +28,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
 )
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, emit
+from ocean_migration_pulumi.migration.reconcile.proof import is_cluster_gone
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, BRAKE, MigrationRecord
@@ -92,8 +93,10 @@ def destroy(context: ReconcileContext) -> None:
     try:
         _stop_all(context)
     except ClusterNotFoundError:
-        context.reporter.info(f"cluster {context.ocean_id} is gone; nothing runs there")
-        return
+        if is_cluster_gone(context):
+            context.reporter.info(f"cluster {context.ocean_id} is gone; nothing runs there")
+            return
+        _stop_all(context)
     if context.state.migrated:
         count = count_noun(len(context.state.migrated), "node")
         context.reporter.info(f"the workloads of {count} stay on Ocean's nodes")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
     DeadlineError,
     MigrationError,
     OceanMigrationError,
@@ -108,6 +109,42 @@ def test_an_ended_migration_that_runs_again_is_waited_for_and_stopped(stage: Sta
     with pytest.raises(OceanMigrationError):
         destroyed(stage, context)
     assert len(stage.requests("PUT")) == 1
+
+
+@pytest.mark.parametrize("method", ["get_cluster", "list_migrations", "discover"])
+def test_one_answer_that_the_cluster_does_not_exist_forgets_no_migration(stage: Stage, method: str) -> None:
+    """Neither in a refresh, which would take the resource out of the state, nor in a destruction, which stops it."""
+    context = started(stage)
+    denials: list[str] = []
+
+    def deny_once(found: Any) -> Any:
+        if not denials:
+            denials.append(method)
+            msg = "the cluster does not exist"
+            raise ClusterNotFoundError(msg, status=400)
+        return found
+
+    lying(stage, **{method: deny_once})
+    refreshed = stage.context(context.spec, context.state)
+    assert reconcile.refresh(refreshed)
+    assert bool(denials) is (method != "list_migrations")
+    denials.clear()
+    destroyed(stage, refreshed)
+    assert bool(denials) is (method != "get_cluster")
+    assert [each["state"] for each in stage.migrations()] == ["STOPPED"]
+
+
+def test_a_cluster_that_is_denied_for_a_minute_is_gone(stage: Stage) -> None:
+    """Not before: the migration may run."""
+    context = started(stage)
+    stage.control.delete_cluster(stage.ocean_id)
+    began = stage.clock.now
+    ending = destroyed(stage, context)
+    assert ending.reporter.infos[-1] == f"cluster {stage.ocean_id} is gone; nothing runs there"
+    assert stage.clock.now - began >= 60
+    began = stage.clock.now
+    assert not reconcile.refresh(stage.context(context.spec, context.state))
+    assert stage.clock.now - began >= 60
 
 
 def test_migrations_of_a_killed_run_are_in_the_order_of_their_times(stage: Stage) -> None:

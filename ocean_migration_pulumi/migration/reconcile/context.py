@@ -13,12 +13,15 @@ from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStat
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_time, parse_time, sort_key
 from ocean_migration_pulumi.errors import (
+    ApiError,
     DeadlineError,
     InputError,
     KubernetesError,
     MigrationNotFoundError,
+    NoAnswerError,
     OceanMigrationError,
 )
+from ocean_migration_pulumi.migration.checks.service import is_alive
 from ocean_migration_pulumi.migration.health.stop_checks import Probe
 from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter, PollPolicy
@@ -103,7 +106,8 @@ class ReconcileContext:
     ever_held_by_others: set[str] = field(default_factory=set)
     """The nodes of all migrations of others that this run has read."""
     may_hide: bool = False
-    """Whether a migration of others runs whose nodes are not known."""
+    """Whether discovery may hide any node: a migration of others runs whose nodes are not known, or no controller
+    reports, from which Ocean knows the nodes."""
     claimed_by_other_calls: frozenset[str] = frozenset()
     """The migrations that another call for the same resource has started or adopted."""
     reviewed: dict[str, str] = field(default_factory=dict)
@@ -251,6 +255,8 @@ class ReconcileContext:
         self.ever_held_by_others |= {name for status in others for name in status.instance_ids}
         if unexplained := unproven - self._ever_held():
             others += self._find_older_holders(unexplained, known | {status.id for status in others})
+        if unproven - self._ever_held() and not self._is_controller_alive():
+            self.may_hide = True
         candidates = [status for status in others if status.id not in self.ended]
         decided = {status.id: self.find_decided_by(status) for status in candidates}
         ended = [status for status in candidates if unproven & decided[status.id]]
@@ -271,6 +277,12 @@ class ReconcileContext:
             if not nodes:
                 break
         return found
+
+    def _is_controller_alive(self) -> bool:
+        try:
+            return is_alive(self.claims.cache.heartbeat(self.api, self.scope, fresh=True), self.now())
+        except (ApiError, NoAnswerError):
+            return False
 
     def find_decided_by(self, status: MigrationStatus) -> set[str]:
         """Return the nodes of another user's migration that no migration of ours has held since it was created."""

@@ -141,7 +141,7 @@ class NodeObservations:
     held: Collection[str] = frozenset()
     """The nodes that running migrations hold, ours or not."""
     may_hide: bool = False
-    """Whether a migration runs whose nodes are not known: discovery may hide any node because of it."""
+    """Whether discovery may hide any node: a migration runs whose nodes are not known, or no controller reports."""
     ended: Sequence[EndedMigration] = ()
     """The migrations whose end is confirmed, oldest first. The latest one with an entry of a node counts for it."""
     ever_held: Collection[str] = frozenset()
@@ -175,8 +175,8 @@ def determine_outcomes(observed: NodeObservations) -> dict[str, NodeJudgement]:
        not become fewer, its end is contradicted: remains. So it does while the entries of other nodes are missing.
     9. A migration that was stopped or has failed reports no pod on it: migrated.
     10. Such a migration reports anything else: remains.
-    11. No migration ever held it, none runs that could hide it, and two looks at discovery, at least two minutes apart,
-        miss it: gone.
+    11. No migration ever held it, nothing could hide it, and two looks at discovery, at least two minutes apart, miss
+        it: gone.
     12. Otherwise it remains.
 
     Args:

@@ -244,13 +244,18 @@ class ReconcileContext:
             and (found.outcome is NodeOutcome.REMAINS or found.reason is OutcomeReason.MISSING)
         }
 
-    def _observe_others(self, unproven: set[str]) -> None:
-        """Read the migrations of others that hold these nodes, or held them since the last one of ours that did."""
-        cache, recorded = self.claims.cache, self.state.migrations
-        known = {migration.id for migration in recorded}
-        running = [status for status in cache.running(self.api, self.scope, fresh=True) if status.id not in known]
+    def observe_holders(self) -> None:
+        """Read which nodes running migrations of others hold: discovery may not return those."""
+        known = {migration.id for migration in self.state.migrations}
+        listed = self.claims.cache.running(self.api, self.scope, fresh=True)
+        running = [status for status in listed if status.id not in known]
         self.held_by_other_migrations = {name for status in running for name in status.instance_ids}
         self.may_hide = any(not status.instance_ids for status in running)
+
+    def _observe_others(self, unproven: set[str]) -> None:
+        """Read the migrations of others that hold these nodes, or held them since the last one of ours that did."""
+        self.observe_holders()
+        cache, known = self.claims.cache, {migration.id for migration in self.state.migrations}
         others = [status for status in cache.recent(self.api, self.scope) if status.id not in known]
         self.ever_held_by_others |= {name for status in others for name in status.instance_ids}
         if unexplained := unproven - self._ever_held():

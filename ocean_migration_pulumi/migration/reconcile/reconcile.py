@@ -272,15 +272,18 @@ def _collect_work(context: ReconcileContext, *, again: bool, manual: bool) -> li
     context.observe()
     offered = context.offered
     retried: set[str] = set()
+    if again or manual:
+        context.observe_holders()
+    held = context.held_by_other_migrations
     if again:
         # What a killed run has already taken again is not taken a third time.
         retried |= {
             name
             for name in state.planned.keys() - context.newly_adopted
-            if name in offered and offered[name].running_pods != 0
+            if name in held or (name in offered and offered[name].running_pods != 0)
         }
     if manual:
-        retried |= {name for name in state.manual if name in offered}
+        retried |= state.manual & (offered.keys() | held)
     if retried:
         state.reopen(retried)
         context.ended.clear()  # what an earlier migration did says nothing of the pods that are to move now

@@ -75,6 +75,34 @@ def test_ended_migration_of_others_does_not_count_after_a_later_one_of_ours(stag
     assert context.find_decided_by(context.fetch_status(newer)) == {*web}
 
 
+@pytest.mark.parametrize("held", [1, 3])
+@pytest.mark.parametrize("change", [{"triggers": (1,)}, {"should_evict_stand_alone_pods": True}])
+def test_nodes_that_others_hold_are_asked_for_again_after_their_migration(
+    stage: Stage, held: int, change: dict[str, Any]
+) -> None:
+    """Discovery does not return them, and they were done: other triggers, or evict, wait for that migration."""
+    web = stage.ids("web")
+    for name in web:
+        stage.control.add_pod(stage.ocean_id, name, name=f"alone-{name}", controller=None)
+    planned = stage.planned(stage.spec(nodes=WEB))
+    context = stage.up(planned)
+    assert context.state.manual == {*web}
+    for name in web:
+        stage.control.set_node(stage.ocean_id, name, cordoned=False)
+    other = stage.control.start_foreign_migration(stage.ocean_id, web[:held], terminate=True)
+    stage.control.hold(stage.ocean_id)
+
+    def stop_other() -> None:
+        stage.control.hold(stage.ocean_id, False)
+        stage.control.stop_foreign(stage.ocean_id, other)
+
+    stage.clock.after(60, stop_other)
+    stage.restart()
+    again = stage.up(replace(planned, **change), context.state)
+    assert any(f"waiting for migration {other}" in line for line in again.reporter.infos)
+    assert stage.asked_for()[1:] == [web]
+
+
 def test_migration_that_holds_other_nodes_too_is_adopted_in_part(stage: Stage) -> None:
     """Only by the first run, which knows no record; it is never stopped, whatever its flags."""
     pair = stage.ids("web")[:2]

@@ -253,6 +253,20 @@ def test_read_follows_the_service_and_drops_what_is_gone(shop: Shop) -> None:
     assert shop.web.read() is False
 
 
+def test_preview_warns_of_nodes_that_count_as_gone_and_are_there(shop: Shop) -> None:
+    """As they are in the state; where nothing counts as gone, nothing is asked."""
+    spec = shop.spec(nodes={"asg_names": ["nope"]}, when_no_nodes="succeed")
+    shop.web.create(**spec)
+    there = sorted(node["instance_id"] for node in shop.control.nodes(shop.ocean_id) if node["asg_name"] == "web")
+    assert not shop.web.has_changes(**spec)
+    assert not shop.web.has_said("WARNING", "count as gone")
+    planned = dict.fromkeys(there, "node web -> web (ols-1)")
+    shop.web.inputs["planned_nodes"] = shop.web.outputs["planned_nodes"] = planned
+    shop.web.outputs["gone_nodes"] = there
+    assert not shop.web.has_changes(**spec)
+    assert shop.web.has_said("WARNING", "count as gone, but discovery returns them again")
+
+
 def test_delete_stops_what_runs(shop: Shop) -> None:
     """And waits for its end; a cluster that is gone is success."""
     release = shop.held()

@@ -21,7 +21,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.drained_nodes import report_drained
-from ocean_migration_pulumi.migration.planning.outcome_report import report_unverified
+from ocean_migration_pulumi.migration.planning.outcome_report import report_returned, report_unverified
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
 from ocean_migration_pulumi.migration.reconcile import reconcile
@@ -192,6 +192,7 @@ def compare(
         pending,
         report_last_run(state),
         report_unverified(unverified) if unverified else None,
+        _find_returned(call, new, state),
     ]
     for diagnostic in filter(None, found):
         _say(call, diagnostic.severity, _render(call, diagnostic))
@@ -370,6 +371,16 @@ def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: 
         return find_left_by_killed_run(_make_context(call, spec, state, planner.BUDGET))
     except (OceanMigrationError, OperationCancelled):
         return None  # what cannot be asked now is found by the next run that can
+
+
+def _find_returned(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> Diagnostic | None:
+    if state.gone.isdisjoint(state.planned):
+        return None
+    try:
+        context = _make_context(call, spec, state, planner.BUDGET)
+        return report_returned(state, context.claims.cache.candidates(context.api, context.scope))
+    except (OceanMigrationError, OperationCancelled):
+        return None  # the preview says that Spot cannot be asked
 
 
 def _outputs(state: ResourceState, spec: MigrationSpec, props: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
+from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.state.evidence import OutcomeReason, VerifiedNodes
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
@@ -20,6 +21,18 @@ _CODES: Final[Mapping[str, Code]] = {
 def report_gone(nodes: Collection[str]) -> Diagnostic:
     """Return that planned nodes are gone."""
     return Diagnostic.warning(Code.NODES_GONE, nodes=sorted(nodes))
+
+
+def report_returned(state: ResourceState, offered: Iterable[Candidate]) -> Diagnostic | None:
+    """Return that nodes are there after all that count as gone, which is final; None when there is none.
+
+    Args:
+        state: The resource.
+        offered: The candidates of today.
+    """
+    gone = state.gone & state.planned.keys()
+    nodes = sorted(node.instance_id for node in offered if node.instance_id in gone and node.running_pods != 0)
+    return Diagnostic.warning(Code.NODES_RETURNED, nodes=nodes) if nodes else None
 
 
 def report_unverified(nodes: Collection[str]) -> Diagnostic:

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.errors import (
     OceanMigrationError,
     PlanError,
 )
-from ocean_migration_pulumi.migration.planning.outcome_report import report_gone, report_unverified
+from ocean_migration_pulumi.migration.planning.outcome_report import report_gone, report_returned, report_unverified
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
@@ -302,6 +302,8 @@ def _finish(context: ReconcileContext) -> None:
     if not state.planned:
         context.reporter.warning("no node matched; nothing was migrated")
         return
+    if returned := report_returned(state, context.offered.values()):
+        context.reporter.warning(render(returned, context.vocabulary))
     if unverified := sorted(state.unverified & state.planned.keys()):
         context.reporter.warning(render(report_unverified(unverified)))
     drained = sorted(state.drained & state.planned.keys())

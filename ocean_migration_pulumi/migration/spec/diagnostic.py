@@ -164,6 +164,8 @@ class Code(StrEnum):
     its nodes are not known), ``waits`` (whether `pulumi up` waits for its end)."""
     NODES_GONE = "nodes-gone"
     """Planned ``nodes`` that no longer exist, and that no migration held."""
+    NODES_RETURNED = "nodes-returned"
+    """Planned ``nodes`` that counted as gone, and that discovery returns again, with pods."""
     NODES_UNVERIFIED = "nodes-unverified"
     """``nodes`` that count as migrated although their finished migration still counts pods on them."""
     NODES_UNPROVEN = "nodes-unproven"

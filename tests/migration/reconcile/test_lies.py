@@ -133,7 +133,17 @@ def test_a_discovery_without_a_controller_makes_no_node_gone(stage: Stage, heart
         assert (context.state.gone, context.state.remaining) == (set(), {*stage.ids("web")})
     stage.client = honest
     lying(stage, discover=lambda _: ())
-    assert stage.up(planned, context.state).state.gone == {*stage.ids("web")}
+    context = stage.up(planned, context.state)
+    assert context.state.gone == {*stage.ids("web")}
+    # They were only missed: what was concluded stays, and is not passed over.
+    stage.client = honest
+    stage.restart()
+    again = stage.up(planned, context.state)
+    assert again.state.gone == {*stage.ids("web")}
+    assert any("count as gone, but discovery returns them again" in line for line in again.reporter.warnings)
+    asked = stage.up(replace(planned, triggers=(1,)), again.state)
+    assert asked.state.migrated == {*stage.ids("web")}
+    assert not any("count as gone" in line for line in asked.reporter.warnings)
 
 
 @pytest.mark.parametrize("method", ["get_cluster", "list_migrations", "discover"])

@@ -57,6 +57,15 @@ def _nodes_gone(_: str, fields: Fields) -> str:
     return f"{count_noun(len(nodes), 'planned node')} gone, nothing to migrate: {list_some(nodes)}"
 
 
+def _nodes_returned(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
+    nodes = fields["nodes"]
+    it = "it" if len(nodes) == 1 else "them"
+    return (
+        f"{count_with_verb(len(nodes), 'node', 'count')} as gone, but discovery returns {it} again, with pods "
+        f"({list_some(nodes)}). Change {vocabulary.name('triggers')} to migrate {it}"
+    )
+
+
 def _nodes_unverified(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
     counts = count_with_verb(len(nodes), "node", "count")
@@ -147,6 +156,7 @@ NAMING_TEMPLATES: Final[Mapping[str, NamingTemplate]] = {
     Code.MIGRATION_ADOPTED: _migration_adopted,
     Code.MIGRATION_LOST: _migration_lost,
     Code.NODES_HELD: _nodes_held,
+    Code.NODES_RETURNED: _nodes_returned,
     Code.NODES_UNVERIFIED: _nodes_unverified,
     Code.NODES_UNPROVEN: _nodes_unproven,
     Code.NODES_CONTRADICTED: _nodes_contradicted,

@@ -441,6 +441,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.NODES_HELD, "owm-2", {"nodes": [], "waits": True}),
     (Code.NODES_GONE, "", {"nodes": ["i-1"]}),
     (Code.NODES_GONE, "", {"nodes": NODES}),
+    (Code.NODES_RETURNED, "", {"nodes": ["i-1"]}),
+    (Code.NODES_RETURNED, "", {"nodes": NODES}),
     (Code.NODES_UNVERIFIED, "", {"nodes": ["i-1"]}),
     (Code.NODES_UNVERIFIED, "", {"nodes": NODES}),
     (Code.NODES_CONTRADICTED, "", {"nodes": NODES}),

@@ -105,6 +105,8 @@ class ReconcileContext:
     """The nodes that running migrations of others hold: discovery does not return them, but they are not gone."""
     ever_held_by_others: set[str] = field(default_factory=set)
     """The nodes of all migrations of others that this run has read."""
+    not_held_before: set[str] = field(default_factory=set)
+    """The nodes of which this run has found that no migration of more than a day ago held them."""
     may_hide: bool = False
     """Whether discovery may hide any node: a migration of others runs whose nodes are not known, or no controller
     reports, from which Ocean knows the nodes."""
@@ -258,7 +260,7 @@ class ReconcileContext:
         cache, known = self.claims.cache, {migration.id for migration in self.state.migrations}
         others = [status for status in cache.recent(self.api, self.scope) if status.id not in known]
         self.ever_held_by_others |= {name for status in others for name in status.instance_ids}
-        if unexplained := unproven - self._ever_held():
+        if unexplained := unproven - self._ever_held() - self.not_held_before:
             others += self._find_older_holders(unexplained, known | {status.id for status in others})
         if unproven - self._ever_held() and not self._is_controller_alive():
             self.may_hide = True
@@ -281,6 +283,7 @@ class ReconcileContext:
                 self.ever_held_by_others |= status.instance_ids
             if not nodes:
                 break
+        self.not_held_before |= nodes
         return found
 
     def _is_controller_alive(self) -> bool:

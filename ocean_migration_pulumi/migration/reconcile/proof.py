@@ -12,12 +12,14 @@ from ocean_migration_pulumi.migration.planning.outcome_report import describe_re
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.waiter import Denial, Waiter
+from ocean_migration_pulumi.migration.reconcile.waiter import Denial, PollPolicy, Waiter
 from ocean_migration_pulumi.migration.state.evidence import SECOND_LOOK, OutcomeReason
 
 PROOF_WAIT: Final = SECOND_LOOK.total_seconds() + 30.0
 """Seconds that a run waits for the proof of what became of nodes."""
 
+_CLUSTER_SECONDS: Final = 120.0
+_CLUSTER_INTERVAL: Final = 15.0
 _LEFT_BEHIND: Final = frozenset({OutcomeReason.NOT_DRAINED, OutcomeReason.UNPROVEN, OutcomeReason.WAITING})
 
 
@@ -41,23 +43,25 @@ def is_cluster_gone(context: ReconcileContext) -> bool:
 
     Raises:
         OperationCancelled: Whoever asked for the operation wants it no more.
-        OceanMigrationError: The service cannot be asked, or the deadline passed.
+        OceanMigrationError: The service cannot be asked.
     """
-    denial = Denial(since=context.scope.clock(), at=context.now())
+    # A shorter deadline would fail each run on a cluster that is gone.
+    scope = context.bounded(_CLUSTER_SECONDS).scope
+    denial = Denial(since=scope.clock(), at=context.now())
 
     def is_there() -> bool:
         try:
-            context.claims.cache.cluster(context.api, context.scope, fresh=True)
+            context.claims.cache.cluster(context.api, scope, fresh=True)
         except ClusterNotFoundError:
-            denial.add(context.scope.clock(), context.now())
+            denial.add(scope.clock(), context.now())
             return False
         return True
 
     return not Waiter(
         is_there,
-        scope=context.scope,
+        scope=scope,
         reporter=context.reporter,
-        policy=context.poll_policy,
+        policy=PollPolicy(poll_interval=min(context.poll_policy.poll_interval, _CLUSTER_INTERVAL)),
         describe=lambda found: "" if found else f"cluster {context.ocean_id} not found; asking for a minute",
     ).until(lambda found: found or denial.is_lost)
 

@@ -234,6 +234,10 @@ class ReconcileContext:
             self._observe_others(unproven)
         self._verify()
         self.update_outcomes()
+        for ended in self._list_ended():
+            # Those of others are nobody else's to name; ours may also hold nodes that are not planned.
+            entries = tuple(node for node in ended.status.old_instances if node.instance_id in self.state.manual)
+            self.state.name_manual_pods(replace(ended.status, old_instances=entries), self.verified.pods)
 
     def _find_unproven(self) -> set[str]:
         """Return the nodes that discovery does not return, and of which no migration of ours proves anything."""
@@ -334,6 +338,9 @@ class ReconcileContext:
             proven = verify_nodes({name: names[name] for name in rest}, instance_states=states)
             self.verified = replace(self.verified, gone=self.verified.gone | proven.gone)
 
+    def _list_ended(self) -> list[EndedMigration]:
+        return sorted(self.ended.values(), key=lambda ended: (sort_key(ended.status.created_at), ended.status.id))
+
     def _held_by_ours(self) -> set[str]:
         return {name for migration in self.state.migrations if not migration.ended for name in migration.instance_ids}
 
@@ -354,7 +361,7 @@ class ReconcileContext:
             unmatched=self.unmatched,
             held=self._held_by_ours() | self.held_by_other_migrations,
             may_hide=self.may_hide,
-            ended=sorted(self.ended.values(), key=lambda ended: (sort_key(ended.status.created_at), ended.status.id)),
+            ended=self._list_ended(),
             ever_held=self._ever_held(),
             lost={name for migration in state.migrations if migration.lost for name in migration.instance_ids},
             offered=None if self.looked_at is None else self.offered,

@@ -14,6 +14,7 @@ from ocean_migration_pulumi.api.models.migration import (
 )
 from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec
 from ocean_migration_pulumi.migration.state.evidence import NodeJudgement, NodeOutcome, OutcomeReason
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord, UnansweredStart, to_texts
@@ -150,7 +151,11 @@ class ResourceState:
 
         unverified = {name for name, found in outcomes.items() if found.reason is OutcomeReason.UNVERIFIED}
         self.migrated = keep_others(self.migrated) | nodes(NodeOutcome.MIGRATED)
-        self.manual = keep_others(self.manual) | nodes(NodeOutcome.MANUAL)
+        manual = keep_others(self.manual) | nodes(NodeOutcome.MANUAL)
+        if freed := self.manual - manual:
+            freed |= {PlannedNode.parse(name, self.planned.get(name, "")).node_name for name in freed}
+            self.manual_pods = [pod for pod in self.manual_pods if pod.get("node") not in freed]
+        self.manual = manual
         self.gone = keep_others(self.gone) | nodes(NodeOutcome.GONE)
         self.unverified = keep_others(self.unverified) | unverified
         self.remaining = nodes(NodeOutcome.REMAINS)

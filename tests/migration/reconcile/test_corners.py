@@ -62,6 +62,19 @@ def test_ended_migration_of_others_counts_for_nodes_that_ours_did_not_hold(stage
     assert stage.writes() == 1
 
 
+def test_pods_that_a_migration_of_others_left_are_named(stage: Stage) -> None:
+    """Its nodes need manual migration as those of ours do, so they count as a success."""
+    web = stage.ids("web")
+    planned = stage.planned(stage.spec(nodes=WEB))
+    stage.control.add_pod(stage.ocean_id, web[0], name="alone", controller=None)
+    stage.control.start_foreign_migration(stage.ocean_id, web, terminate=True)
+    stage.restart()
+    context = stage.up(planned)
+    assert (context.state.manual, context.state.migrations) == ({web[0]}, [])
+    assert [pod["pod"] for pod in context.state.manual_pods] == ["alone"]
+    assert context.state.succeeded
+
+
 def test_ended_migration_of_others_does_not_count_after_a_later_one_of_ours(stage: Stage) -> None:
     """It moved other pods than those of the nodes that ours held since."""
     web = stage.ids("web")

@@ -240,6 +240,14 @@ def test_pods_that_only_kubernetes_shows_are_named_too() -> None:
     ]
 
 
+def test_pods_of_a_node_that_is_manual_no_more_are_named_no_more() -> None:
+    """Somebody has moved them, as Kubernetes shows; those of other nodes stay."""
+    record = settled(left_over("i-1", "debug"), left_over("i-2", "shell"))
+    verified = NodeJudgement(NodeOutcome.MIGRATED, OutcomeReason.VERIFIED)
+    record.apply_outcomes({"i-1": verified})
+    assert (record.manual, [pod["pod"] for pod in record.manual_pods]) == ({"i-2"}, ["shell"])
+
+
 def test_after_a_stop_or_failure_a_node_is_migrated_when_it_is_empty() -> None:
     """The last count of pods decides; a node that needs a hand remains."""
     for state in ("STOPPED", "FINISHED_ERROR"):

@@ -130,7 +130,8 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
     Its migration hides the nodes at once, while the list may have it later. Kubernetes may prove that none is hidden.
 
     Raises:
-        PlanError: A migration has appeared that holds selected nodes which are not planned.
+        PlanError: A migration has appeared that holds selected nodes which are not planned, or one runs whose nodes are
+            not known.
         OperationCancelled: Whoever asked for the operation wants it no more.
         OceanMigrationError: The service cannot be asked.
     """
@@ -141,10 +142,13 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
         return
     ended = {status.id for status in snapshot.recent if status.is_terminal}
     sources = context.sources if spec.nodes.label_selectors else DataSources()
+    unknown: list[str] = []
 
     def find_hidden() -> dict[str, str]:
+        nonlocal unknown
         claims.cache.changed()
         snapshot = take_snapshot(api, claims, scope, spec, sources)
+        unknown = [status.id for status in snapshot.running if not status.instance_ids]
         found = plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
         late = [status.instance_ids for status in snapshot.recent if status.id not in ended]
         hidden = frozenset[str]().union(*late) - context.state.planned.keys()
@@ -167,6 +171,12 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
         msg = (
             f"a migration appeared after the plan was made and holds {list_some(hidden)}; nothing was started, "
             f"{context.hints.again}"
+        )
+        raise PlanError(msg)
+    if unknown:
+        msg = (
+            f"{list_some(unknown)} is running, and Ocean does not report its nodes, which may be selected ones; "
+            f"nothing was started, {context.hints.again}"
         )
         raise PlanError(msg)
 

@@ -16,6 +16,7 @@ from ocean_migration_pulumi.errors import (
     MigrationError,
     OceanMigrationError,
     PermissionDeniedError,
+    PlanError,
     ServiceError,
 )
 from ocean_migration_pulumi.migration.reconcile import reconcile, stop
@@ -181,6 +182,20 @@ def test_a_cluster_that_is_denied_for_a_minute_is_gone(stage: Stage) -> None:
     hurried = stage.context(context.spec, context.state, seconds=20)
     assert not reconcile.refresh(hurried)
     assert stage.clock.now - began >= 60
+
+
+def test_a_migration_whose_nodes_are_not_reported_is_no_empty_selection(stage: Stage) -> None:
+    """Not even where no node need match: it may be that of a killed run, which hides the selected nodes."""
+    spec = stage.spec(nodes=WEB, when_no_nodes="succeed")
+    context = started(stage)
+    assert context.state.latest is not None
+    honest = stage.client
+    lying(stage, get_migration=lambda status: replace(status, old_instances=()))
+    _, message = stage.fails(PlanError, stage.planned(spec))
+    assert message.startswith(f"{context.state.latest.id} is running, and Ocean does not report its nodes")
+    stage.client = honest
+    stage.restart()
+    assert [each.origin for each in stage.up(stage.planned(spec)).state.migrations] == ["adopted"]
 
 
 def test_migrations_of_a_killed_run_are_in_the_order_of_their_times(stage: Stage) -> None:

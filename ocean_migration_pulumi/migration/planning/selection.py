@@ -218,7 +218,8 @@ def _refuse_strangers(
         ocean_nodes = {node.instance_id for node in claims.cache.nodes(api, scope)}
     except OceanMigrationError:
         ocean_nodes = set()
-    problems, may_be_held = [], False
+    problems: list[InputError] = []
+    may_be_held = False
     for name in strangers:
         taken = next((status for status in snapshot.recent if name in status.instance_ids), None)
         if taken is not None:

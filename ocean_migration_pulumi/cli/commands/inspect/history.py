@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC
 
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options, say
-from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.common.times import format_elapsed, parse_time
 from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, PastMigration, read_history
 
 
@@ -39,10 +40,16 @@ def command(context: CliContext, output: Output, whole: bool) -> None:
 def _row(past: PastMigration) -> tuple[str | bool | None, ...]:
     return (
         past.id,
-        past.created_at,
+        _drop_fraction(past.created_at),
         None if past.seconds is None else format_elapsed(past.seconds),
         None if past.total is None else f"{past.done}/{past.total}",
         past.outcome,
         past.should_terminate_drained_nodes,
         past.should_evict_stand_alone_pods,
     )
+
+
+def _drop_fraction(at: str | None) -> str | None:
+    """Return a time in whole seconds: with milliseconds the table does not fit a terminal of 80 columns."""
+    moment = parse_time(at)
+    return at if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -19,7 +19,7 @@ from ocean_migration_pulumi.migration.spec.input_readers import SHORTEST_DIGEST
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, count_moved, parse_planned
 from ocean_migration_pulumi.migration.spec.stop_conditions import read_stop_conditions
 from ocean_migration_pulumi.migration.spec.vocabulary import write_approval_command
-from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
+from ocean_migration_pulumi.report.markdown import NAME, code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Section, Weight
 from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, PreviewedMigration, PreviewOperation
 from ocean_migration_pulumi.report.pull_request.verdict import (
@@ -167,7 +167,30 @@ def _changed_value(name: str, old: Any, new: Any, absent: str) -> Iterator[str]:
             yield from _changed_value(f"{name}.{key}", as_map(old).get(key), as_map(new).get(key), "unset")
         return
     before, after = _value(name, old, absent), _value(name, new, absent)
-    yield f"{code(name)} from {before} to {after}" if before != after else f"{code(name)}, in a part that is not shown"
+    if isinstance(old, list) and isinstance(new, list) and not _is_check(name) and _is_long(old, new):
+        yield f"{code(name)} ({_list_changes(old, new)})"
+    elif before == after:
+        yield f"{code(name)}, in a part that is not shown"
+    else:
+        yield f"{code(name)} from {before} to {after}"
+
+
+def _is_long(*values: Any) -> bool:
+    return any(len(_to_json(value)) > NAME for value in values)
+
+
+def _is_check(name: str) -> bool:
+    """Tell whether an input may have a secret that the program does not mark as one, such as the query of a URL."""
+    return name.partition(".")[0] == _STOP_WHEN and name not in _PLAIN_STOPS
+
+
+def _list_changes(old: list[Any], new: list[Any]) -> str:
+    changes = []
+    for verb, entries, others in (("added", new, old), ("removed", old, new)):
+        names = [code(_to_json(entry)) for entry in entries if entry not in others]
+        if names:
+            changes.append(f"{verb} {list_some(names, _MOST_NAMED)}")
+    return ", ".join(changes) or "in another order"
 
 
 def _value(name: str, value: Any, absent: str) -> str:
@@ -175,17 +198,21 @@ def _value(name: str, value: Any, absent: str) -> str:
         return absent
     if value == UNKNOWN:
         return "a value not known yet"
-    if name.partition(".")[0] == _STOP_WHEN and name not in _PLAIN_STOPS:
+    if _is_check(name):
         value = _describe_checks(name, value)
     if value == HIDDEN:
         return "a value that is not shown"
     if isinstance(value, dict | list | bool):
-        return code(json.dumps(_name_unknown(value), ensure_ascii=False))
+        return code(_to_json(value))
     return code(str(value))
 
 
+def _to_json(value: Any) -> str:
+    return json.dumps(_name_unknown(value), ensure_ascii=False)
+
+
 def _describe_checks(name: str, value: Any) -> str:
-    """Return checks of ``stop_when`` without what may be a secret that the program does not mark as one."""
+    """Return checks of ``stop_when`` without what may be a secret."""
     try:
         return str(read_stop_conditions(_STOP_WHEN, {name.removeprefix(f"{_STOP_WHEN}."): value}) or "none")
     except InputError:

@@ -217,6 +217,16 @@ def test_an_update_tells_which_options_change() -> None:
         ({"nodes": UNKNOWN}, {"nodes": {"limit": 1}}, 'nodes from a value not known yet to {"limit": 1}'),
         ({"triggers": [1, "a"]}, {"triggers": [1, None, True]}, 'triggers from [1, "a"] to [1, null, true]'),
         (
+            {"planned_elsewhere": [*planned(9), "i-old"]},
+            {"planned_elsewhere": [*planned(9), UNKNOWN, "i-new"]},
+            'planned_elsewhere (added "[unknown]", "i-new", removed "i-old")',
+        ),
+        (
+            {"planned_elsewhere": [*planned(9)]},
+            {"planned_elsewhere": [*planned(9)][::-1]},
+            "planned_elsewhere (in another order)",
+        ),
+        (
             {"stop_when": {"broken_workloads": True}},
             {"stop_when": {"below_required_for": "20m"}},
             "stop_when.below_required_for from unset to 20m, stop_when.broken_workloads from true to unset",
@@ -252,6 +262,17 @@ def test_an_update_never_shows_the_query_of_a_health_check(url: str, shown: str)
     text = comment(Case(document([step("web", now, op="update", before={"planned_nodes": {}})])))
     assert "canary" not in text
     assert f"<code>stop&#95;when.http&#95;checks</code> {shown}" in text
+
+
+def test_many_health_checks_show_no_query_either() -> None:
+    """A long list is shown by what is added, but not this one."""
+    before, now = (
+        {"stop_when": {"http_checks": [{"url": f"https://shop.example/{n}?canary"} for n in range(most)]}}
+        for most in (9, 10)
+    )
+    text = comment(Case(document([step("web", now, op="update", before={"planned_nodes": {}, **before})])))
+    assert "Changed: <code>stop&#95;when.http&#95;checks</code>" in text
+    assert "canary" not in text
 
 
 def test_an_update_names_a_check_that_changes_in_what_is_not_shown() -> None:

@@ -181,5 +181,5 @@ def test_what_is_known_later_is_unknown_at_every_depth(driver: Driver) -> None:
         (sign,) = UNKNOWN - {"[unknown]"}
         inputs = json.loads(json.dumps(inputs).replace("[unknown]", sign))
         told = html.unescape(comment_on(inputs, op="update", before=before).stdout)
-        assert "['i-4567cdef', '[unknown]']" in told
+        assert '["i-4567cdef", "[unknown]"]' in told
         assert sign not in told

@@ -37,12 +37,17 @@ class Vocabulary:
             return f"`{option} {value}` or less"
         return f"{input_name} to at most {value}"
 
-    def write_approval(self, digest: str) -> str:
-        """Return what to do to approve a plan, as an imperative."""
+    def write_approval(self, digest: str, *, replaces: bool = False) -> str:
+        """Return what to do to approve a plan, as an imperative.
+
+        Args:
+            digest: The digest of the plan.
+            replaces: Whether another plan is approved. If the program does that, the config has no effect.
+        """
         if option := self.options.get("approved_plan"):
             return f"pass `{option} {digest}`"
         if command := write_approval_command(self.resource, digest):
-            return f"run `{command}`"
+            return f"run `{command}`" + (", or change approved_plan if the program sets it," if replaces else "")
         return f"set approved_plan to `{digest}`"
 
 

@@ -357,6 +357,8 @@ def _approval(assessment: Assessment) -> list[Part]:
         text = f"{state} To approve this plan, set the input {code('approved_plan')} to {code(assessment.digest)}."
         return [part(rows=(text,))]
     where = f" in the config of stack {code(migration.stack)}" if migration.stack else ""
+    if known:
+        where += f", or in the program if that sets {code('approved_plan')}"
     return [part(rows=(f"{state} To approve this plan, set its digest{where}:\n\n{fence(command, 'sh')}",))]
 
 

@@ -92,8 +92,14 @@ def test_nodes_that_a_finished_migration_emptied_have_been_migrated(stage: Stage
 @pytest.mark.parametrize(
     ("vocabulary", "remedy"),
     [
-        (Vocabulary(resource="api"), "run `pulumi config set --path 'ocean-migration:approvedPlan.api' {}`"),
-        (Vocabulary(resource="a.b"), "run `pulumi config set --path 'ocean-migration:approvedPlan[\"a.b\"]' {}`"),
+        (
+            Vocabulary(resource="api"),
+            "run `pulumi config set --path 'ocean-migration:approvedPlan.api' {}`{or_program}",
+        ),
+        (
+            Vocabulary(resource="a.b"),
+            "run `pulumi config set --path 'ocean-migration:approvedPlan[\"a.b\"]' {}`{or_program}",
+        ),
         (Vocabulary(resource="a'b"), "set approved_plan to `{}`"),
         (OPTIONS, "pass `--approved-plan {}`"),
     ],
@@ -102,12 +108,14 @@ def test_nodes_that_a_finished_migration_emptied_have_been_migrated(stage: Stage
 def test_the_warning_has_the_command_that_approves(
     stage: Stage, vocabulary: Vocabulary, remedy: str, approved: str | None
 ) -> None:
-    """With the whole digest, whatever is approved so far."""
+    """With the whole digest, whatever is approved so far; an approval in the program would override the config."""
     found = stage.preview(stage.spec(nodes=WEB, require_approval=True, approved_plan=approved))
     digest = found.diagnostics[0].fields["digest"]
     (refusal,) = with_code(found, Code.PLAN_NOT_APPROVED)
     assert len(digest) == 32
-    assert f"Review the plan, then {remedy.format(digest)} to approve it" in render(refusal, vocabulary)
+    or_program = ", or change approved_plan if the program sets it," if approved else ""
+    expected = remedy.format(digest, or_program=or_program)
+    assert f"Review the plan, then {expected} to approve it" in render(refusal, vocabulary)
 
 
 def test_unmatched_nodes_are_a_warning_or_left_out(stages: Callable[..., Stage]) -> None:

@@ -55,7 +55,8 @@ def _plan_summary(_: str, fields: Fields) -> str:
 
 
 def _plan_not_approved(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
-    approve = f"Review the plan, then {vocabulary.write_approval(fields['digest'])} to approve it"
+    approval = vocabulary.write_approval(fields["digest"], replaces=fields["approved"] is not None)
+    approve = f"Review the plan, then {approval} to approve it"
     nodes = f"{count_noun(len(fields['nodes']), 'node')}: {list_some(fields['nodes'])}"
     if fields["approved"] is None:
         what = f"Plan {fields['digest']} ({nodes}) is not approved, and an approval is required: nothing will start"
@@ -94,7 +95,7 @@ def _value(value: Any) -> str:
 def _approval_outdated(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     approved = fields["approved"]
     what = "is too short" if len(approved) < SHORTEST_DIGEST else "is from version 0.1 and covers only the nodes"
-    approve = vocabulary.write_approval(fields["digest"])
+    approve = vocabulary.write_approval(fields["digest"], replaces=True)
     return f"Approved digest {approved} {what}, so it starts nothing new. Review the plan, then {approve} to approve it"
 
 

@@ -70,6 +70,7 @@ _SURE_STORAGE: Final = 16 * 1024**3
 Its images need a volume of 20 GiB, of which the kubelet keeps 10 % and 1 GiB.
 """
 _NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
+_NO_LABELS: Final[Mapping[str, str]] = {}
 
 Terms = tuple[Term, ...] | None
 """Terms of which one must hold (none: anywhere); None: not known."""
@@ -222,7 +223,7 @@ class VngProfile:
         """Return the labels with these keys of a node in one place, of one machine."""
         found: dict[str, Value] = {}
         for key in keys:
-            if key in self.labels:
+            if key in self.labels and key not in _KUBELET_LABELS:
                 found[key] = self.labels[key]
             elif key in ZONE_LABELS:
                 found[key] = zone
@@ -242,6 +243,9 @@ class VngProfile:
                 found[key] = Unsure.VALUE
             elif key.startswith(_GIVEN_BY_OTHERS) or key in self.seen_labels or _is_set_in(self.user_data, key):
                 found[key] = Unsure.PRESENCE
+            # A kubelet labels its node by what it is, whatever the group declares; that tells more only of the unknown.
+            if key in self.labels and found[key] is Unsure.VALUE:
+                found[key] = self.labels[key]
         return found
 
 
@@ -326,7 +330,7 @@ def profile_vngs(
             catalogue=known,
             seen_labels=frozenset(seen_labels[vng_id]),
             others=seen_others[vng_id],
-            system=seen_systems.get(vng_id) or system_of(user_data),
+            system=seen_systems.get(vng_id) or system_of(user_data, dict(vng.labels) if vng else {}),
             user_data=user_data,
         )
 
@@ -354,8 +358,13 @@ def _is_set_in(user_data: str, key: str) -> bool:
     return re.search(rf"(?<![\w./-]){re.escape(key)}[\"']?\s*[=:]", user_data) is not None
 
 
-def system_of(user_data: str) -> str:
-    """Return the operating system that runs user data: scripts for Windows are in one of two tags."""
+def system_of(user_data: str, labels: Mapping[str, str] = _NO_LABELS) -> str:
+    """Return the operating system that runs user data: scripts for Windows are in one of two tags.
+
+    Without user data, the labels that a Virtual Node Group declares may tell it.
+    """
+    if not user_data.strip():
+        return labels.get(SYSTEM_LABEL, "linux")
     return "windows" if any(tag in user_data.lower() for tag in ("<powershell>", "<script>")) else "linux"
 
 

@@ -328,6 +328,27 @@ def test_operating_system_of_running_nodes_counts() -> None:
     assert verdict(judge(pod(system="linux"), kube=kube, ocean_nodes=running)) is False
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "more", "expected"),
+    [
+        ("kubernetes.io/os", "windows", {"user_data": "#!/bin/bash\n/etc/eks/bootstrap.sh shop"}, False),
+        ("kubernetes.io/os", "windows", {}, True),
+        ("kubernetes.io/arch", "arm64", {"instance_types": ("m5.large",)}, False),
+        ("kubernetes.io/arch", "arm64", {"instance_types": ("m6g.large",)}, True),
+        ("kubernetes.io/arch", "arm64", {"instance_types": ("u-6tb1.metal",)}, True),
+        ("topology.kubernetes.io/zone", "us-west-2c", {"subnet_ids": ("subnet-a",)}, False),
+        ("topology.kubernetes.io/zone", "us-west-2c", {"subnet_ids": ("subnet-unknown",)}, True),
+        ("topology.kubernetes.io/region", "eu-west-1", {}, False),
+    ],
+)
+def test_what_a_node_is_counts_before_what_its_group_declares(
+    key: str, value: str, more: dict[str, Any], expected: bool
+) -> None:
+    """Its kubelet labels it so; a declared label tells only what is not known."""
+    group = vng(labels=((key, value),), template=template(**more))
+    assert verdict(judge(pod(node_selector={key: value}), vngs=(group,))) is expected
+
+
 def test_build_of_windows_is_known_only_of_its_nodes() -> None:
     """Their kubelet gives them the label; which build a new node has is not known, and Linux has none."""
     of = pod(node_selector={"node.kubernetes.io/windows-build": "10.0.20348"})

@@ -51,7 +51,7 @@ from tests.cli.conftest import Terminal
         (
             ("plan", "--node-name", "ip-10-0-0-2"),
             2,
-            "did you mean `ip-10-0-0-2.us-west-2.compute.internal` instead of `ip-10-0-0-2`?",
+            "did you mean `ip-10-0-0-2.us-west-2.compute.internal` instead of `ip-10-0-0-2`? Nodes of the",
         ),
         (("nodes", "--virtual-node-group", ""), 2, "--virtual-node-group must not be empty [invalid-input]"),
         (("nodes", "--output", ""), 2, "Invalid value for '--output': It must not be empty."),

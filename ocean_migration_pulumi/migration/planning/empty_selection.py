@@ -167,7 +167,7 @@ def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> In
         parts.append("Ocean's discovery returns no candidates")
     selecting = [name for name in spec.nodes.to_inputs() if name not in {"exclude", "limit"}]
     field = f"nodes.{selecting[0]}" if len(selecting) == 1 else "nodes"
-    message = "; ".join(parts).replace("?;", "?")
+    message = "; ".join(parts).replace("?; nodes of", "? Nodes of").replace("?;", "?")
     return InputError(field, message, remedy='set when_no_nodes="succeed" to allow it')
 
 

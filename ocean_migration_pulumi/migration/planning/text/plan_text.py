@@ -29,7 +29,7 @@ _FORGOTTEN: Final[Mapping[str, str]] = {
 }
 
 
-_UNTOLD: Final = "planned nodes, triggers or stop_when, of which only the present values are known"
+_UNTOLD: Final = "planned nodes, triggers or stop_when (their approved values are not known)"
 
 
 def _plan_summary(_: str, fields: Fields) -> str:

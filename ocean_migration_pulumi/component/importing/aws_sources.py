@@ -35,6 +35,20 @@ _PURCHASES = {"ON_DEMAND": _ONLY_ON_DEMAND, "SPOT": _ONLY_SPOT}
 """What a managed node group runs, by its capacity type."""
 
 
+_UNKNOWN_TO_OCEAN = {
+    "placements": "placement",
+    "cpu_options": "CPU options",
+    "credit_specifications": "CPU credits",
+    "capacity_reservation_specifications": "capacity reservations",
+    "enclave_options": "enclaves",
+    "hibernation_options": "hibernation",
+    "license_specifications": "licenses",
+}
+"""Parts of a launch template for which a launch specification of Spot has no field, as messages name them."""
+_DEFAULTS = (None, "", 0, "default", "open")
+"""What says nothing in such a part: ``default`` is a tenancy, ``open`` a preference for capacity reservations."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """A launch template or launch configuration, as fields of Spot's launch specification."""
@@ -47,6 +61,8 @@ class Template:
     """The instance type, empty without one."""
     is_spot: bool = False
     """Whether it asks for Spot instances."""
+    lost: tuple[str, ...] = ()
+    """Parts that Spot has no field for, as messages name them."""
     doubt: str | None = None
     """Why the instances may be made from something else, None when they are not."""
 
@@ -239,6 +255,7 @@ def _launch_template(template_id: str, version: str, region: str, options: Invok
         ),
         instance_type=_text(found, "instance_type"),
         is_spot=_text(_first(found, "instance_market_options"), "market_type") == "spot",
+        lost=tuple(word for name, word in _UNKNOWN_TO_OCEAN.items() if _is_set(_get(found, name))),
         doubt=doubt,
     )
 
@@ -314,6 +331,13 @@ def _taints(tagged: Iterable[tuple[str, str]]) -> Iterable[dict[str, str]]:
 def _present(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is set: the functions answer with zero and empty text for what is not."""
     return {name: part for name, part in parts.items() if part is False or part}
+
+
+def _is_set(part: Any) -> bool:
+    """Tell whether a part says anything but defaults."""
+    if isinstance(part, Mapping):
+        return any(map(_is_set, part.values()))
+    return any(map(_is_set, part)) if isinstance(part, list) else part not in _DEFAULTS
 
 
 def _ask(function: str, what: str, asked: Callable[[], Any], *, is_source: bool = False) -> Any:

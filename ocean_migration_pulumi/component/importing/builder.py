@@ -86,13 +86,19 @@ class ConfigurationBuilder:
         for name, part in template.parts.items():
             self.fill(self.template + name, part, template.origin)
 
-    def warn_of_version(self, template: Template | None) -> None:
-        """Name what was copied from another version of a launch template than the group uses."""
-        if template is None or not template.doubt:
+    def warn_of_template(self, template: Template | None) -> None:
+        """Name what was copied from another version than the group uses, and what Spot has no field for."""
+        if template is None:
             return
         copied = [path for path, origin in self.origins.items() if origin == template.origin]
-        if parts := [_word(path) for path in copied if not self.declares(path)]:
+        parts = [_word(path) for path in copied if not self.declares(path)]
+        if template.doubt and parts:
             self.warnings.append(f"{template.doubt}: compare {', '.join(parts)}, and set what differs in the program")
+        if template.lost:
+            lost = ", ".join(template.lost)
+            self.warnings.append(
+                f"{template.origin} sets {lost}, not copied: check that pods work on nodes without them"
+            )
 
     def leave(self, path: str, reason: str, remedy: str) -> None:
         """Take a part out, and say so if it was there."""

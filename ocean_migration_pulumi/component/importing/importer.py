@@ -140,7 +140,7 @@ def import_cluster(
         draft.fill("compute.subnetIds", list(known.subnet_ids), str(source))
         draft.fill_from(known.template)
     if known is not None:
-        draft.warn_of_version(known.template)
+        draft.warn_of_template(known.template)
         _leave_purchase(draft, known, "Ocean's default")
     types = known.instance_types if known else ()
     if types and is_nothing(at(draft.document, _WHITELIST)):
@@ -202,7 +202,7 @@ def import_vng(
         draft.warn("imageId", f"the group also uses {templates}, not copied: declare a Virtual Node Group like it")
     if draft.lacks(*NODES_NEED):
         draft.fill_from(known.template)
-    draft.warn_of_version(known.template)
+    draft.warn_of_template(known.template)
     _leave_purchase(draft, known, "the cluster's")
     _adapt_user_data(draft, source, known)
     return _finished(draft, source, convert_vng, ())

@@ -52,12 +52,12 @@ def test_other_version_is_said_when_something_was_taken() -> None:
     template = Template(origin="launch template lt-1", parts={"imageId": "ami-2"}, doubt="it may be another")
     idle = ConfigurationBuilder(document={"imageId": "ami-1"}, origin="Spot")
     idle.fill_from(template)
-    idle.warn_of_version(template)
+    idle.warn_of_template(template)
     assert idle.warnings == []
     used = ConfigurationBuilder(document={}, origin="Spot")
     used.fill_from(template)
-    used.warn_of_version(template)
-    used.warn_of_version(None)
+    used.warn_of_template(template)
+    used.warn_of_template(None)
     assert used.warnings == ["it may be another: compare AMI, and set what differs in the program"]
 
 

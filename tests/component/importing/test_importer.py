@@ -505,6 +505,34 @@ def test_instance_type_of_another_version_is_said_although_spot_tells_the_rest(a
     assert not [line for line in declared.warnings if "version 3" in line]
 
 
+@pytest.mark.parametrize(
+    ("template", "lost"),
+    [
+        ({"placements": [{"tenancy": "dedicated"}], "cpuOptions": [{"coreCount": 2}]}, "placement, CPU options"),
+        ({"enclaveOptions": [{"enabled": True}]}, "enclaves"),
+        ({"capacityReservationSpecifications": [{"capacityReservationPreference": "none"}]}, "capacity reservations"),
+        (
+            {
+                "placements": [{"tenancy": "default", "groupName": "", "partitionNumber": 0}],
+                "capacityReservationSpecifications": [{"capacityReservationPreference": "open"}],
+                "hibernationOptions": [{"configured": False}],
+                "licenseSpecifications": [],
+            },
+            None,
+        ),
+    ],
+    ids=["tenancy", "enclaves", "reservations", "defaults"],
+)
+def test_parts_of_a_launch_template_that_spot_has_no_field_for(
+    client: OceanClient, aws: Aws, template: dict[str, Any], lost: str | None
+) -> None:
+    """They are named; those that say nothing are not."""
+    aws.change(GET_TEMPLATE, **template)
+    found = import_vng(client, ASG, region=REGION)
+    text = f"launch template lt-1 sets {lost}, not copied: check that pods work on nodes without them"
+    assert [line for line in found.warnings if " sets " in line] == ([] if lost is None else [text])
+
+
 def policy_of(**distribution: int) -> list[dict[str, Any]]:
     """Return a mixed instances policy of one template with what it says of purchases."""
     template = {"launchTemplateSpecifications": [{"launchTemplateId": "lt-1", "version": "5"}]}

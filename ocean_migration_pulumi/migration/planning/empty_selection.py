@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -38,6 +38,9 @@ _PATTERNS: Final = ("node_names", "asg_names", "eks_node_groups", "virtual_node_
 _FORGOTTEN: Final = ("label_selector", "virtual_node_groups", "node_names")
 """The fields that may not be known of a node which has moved."""
 _LIKENESS: Final = 0.6
+_LIKENESS_OF_IDS: Final = 0.85
+MOST_COMPARED: Final = 5
+"""Wrong ids that are compared with all candidates, which takes a tenth of a second where there are 10,000."""
 _WILDCARDS: Final = frozenset("*?[]")
 _GLOBBED: Final = "asg_names"
 """The field that takes patterns."""
@@ -244,7 +247,30 @@ def report_unmatched_patterns(
             nearest = _full_name(name, pattern, snapshot) or _nearest(name, pattern, existing[name])
             fields = {"field": f"{prefix}{name}", "nearest": nearest}
             diagnostics.append(Diagnostic.warning(Code.PATTERN_UNMATCHED, pattern, **fields))
+    if spec.nodes.exclude is not None:
+        diagnostics += _report_unmatched_exclude(spec.nodes.exclude, {node.instance_id for node in known}, snapshot)
     return diagnostics
+
+
+def _report_unmatched_exclude(
+    exclude: NodeSelector, known: Collection[str], snapshot: ClusterSnapshot
+) -> Iterator[Diagnostic]:
+    """Yield a warning for each id of an exclude with a slip, and for labels that no node of the cluster has.
+
+    An id that is like no other is that of a node which is gone, such as one that an earlier wave has planned.
+    """
+    for name in [name for name in exclude.instance_ids if name not in known][:MOST_COMPARED]:
+        if nearest := nearest_id(name, snapshot.offered):
+            fields = {"field": "exclude.instance_ids", "nearest": nearest}
+            yield Diagnostic.warning(Code.PATTERN_UNMATCHED, name, **fields)
+    labels = exclude.label_selector
+    if labels is not None and snapshot.label_matches.knows and not snapshot.label_matches.taken.get(labels, known):
+        yield Diagnostic.warning(Code.PATTERN_UNMATCHED, labels, field="exclude.label_selector", nearest=None)
+
+
+def nearest_id(instance_id: str, known: Iterable[str]) -> str | None:
+    """Return the id that was meant; None when none is so much alike that it is a slip, as ids are random."""
+    return next(iter(get_close_matches(instance_id.casefold(), known, 1, _LIKENESS_OF_IDS)), None)
 
 
 def _list_patterns(selector: NodeSelector) -> Iterator[tuple[str, str, str]]:

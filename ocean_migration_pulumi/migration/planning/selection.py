@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
-from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import shorten_value
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError
 from ocean_migration_pulumi.migration.planning.empty_selection import (
+    MOST_COMPARED,
     find_excuse,
     may_nodes_be_hidden,
+    nearest_id,
     refuse_empty_selection,
     report_moved_undecided,
     report_unmatched_patterns,
@@ -32,10 +32,6 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import (
     parse_planned,
 )
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-
-_LIKENESS_OF_IDS: Final = 0.85
-_MOST_COMPARED: Final = 5
-"""Wrong ids that are compared with all candidates, which takes a tenth of a second where there are 10,000."""
 
 
 def plan_selection(
@@ -229,10 +225,8 @@ def _refuse_strangers(
         else:
             why = "it is not a node of this cluster"
             may_be_held = may_be_held or may_nodes_be_hidden(snapshot)
-        # Ids are random: one that is much alike is a slip of the pen.
-        is_compared = len(problems) < _MOST_COMPARED
-        nearest = get_close_matches(name.casefold(), snapshot.offered, 1, _LIKENESS_OF_IDS) if is_compared else []
-        remedy = f"did you mean `{nearest[0]}`?" if nearest else "list the candidates with `ocean-migration candidates`"
+        nearest = nearest_id(name, snapshot.offered) if len(problems) < MOST_COMPARED else None
+        remedy = f"did you mean `{nearest}`?" if nearest else "list the candidates with `ocean-migration candidates`"
         problem = f"{shorten_value(name)} cannot be migrated: {why}; {remedy}"
         problems.append(InputError("nodes.instance_ids", problem))
     return PlanPreview(problems=tuple(problems), may_be_held=may_be_held)

@@ -63,7 +63,8 @@ class Code(StrEnum):
     WORK_INTERRUPTED = "work-interrupted"
     """Subject: a kind of work, such as ``Job``. ``pods`` that do it and are evicted."""
     PATTERN_UNMATCHED = "pattern-unmatched"
-    """Subject: a pattern of the selector, of several, that matches nothing. ``field``, and the ``nearest``? match."""
+    """Subject: a pattern of the selector, of several, or a part of its exclude, that matches nothing. ``field``, and
+    the ``nearest``? match."""
     NODES_STAY = "nodes-stay"
     """``nodes``: how many stay running, cordoned, after the migration. Where AWS tells prices, also ``priced``: of how
     many the price is known, and ``usd_per_hour`` of those."""

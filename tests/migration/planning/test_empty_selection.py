@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -226,6 +227,26 @@ def test_an_id_whose_place_is_known_is_refused_at_once(stage: Stage) -> None:
     spec = stage.spec(nodes={"instance_ids": [known[0], stage.ids("web")[0]]}, should_terminate_drained_nodes=True)
     found = stage.preview(spec)
     assert (len(found.problems), found.may_be_held) == (2, False)
+
+
+def test_an_id_with_a_slip_or_unknown_labels_exclude_nothing(stage: Stage) -> None:
+    """Its nodes would be migrated. Ids that are like no other are those of nodes that have gone."""
+    kept, *_ = stage.ids("web")
+    nodes = {name: KubernetesNode(name=f"node-{name}", instance_id=name) for name in stage.ids()}
+    taken = {"tier=bd": (), "tier=db": (kept,)}
+    stage.sources = KnownKubernetes(KubernetesSnapshot(nodes=nodes), taken=taken).sources()
+
+    def warned(**exclude: Any) -> dict[str, tuple[str, str | None]]:
+        found = stage.preview(stage.spec(nodes={"all_nodes": True, "exclude": exclude}))
+        return {
+            each.fields["field"]: (each.subject, each.fields["nearest"])
+            for each in with_code(found, Code.PATTERN_UNMATCHED)
+        }
+
+    for wrong in (kept.upper(), f"{kept[:-1]}x"):
+        assert warned(instance_ids=[wrong, "i-0123456789abcdef0"]) == {"exclude.instance_ids": (wrong, kept)}
+    assert warned(label_selector="tier=bd") == {"exclude.label_selector": ("tier=bd", None)}
+    assert warned(instance_ids=[kept], label_selector="tier=db") == {}
 
 
 def test_an_exclude_without_a_match_is_a_warning(stage: Stage) -> None:

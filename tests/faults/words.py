@@ -107,7 +107,8 @@ LASTING: Final[Mapping[str, Mapping[str, str]]] = {
     "status": {
         _OTHERS: "after {after}, Spot no longer reports on migration {migration}: {what}; it "
         "continues in Ocean (status unknown). `pulumi up` waits for it again.",
-        "deleted": "after {after} migration {migration} is gone with its cluster (status unknown): {what}",
+        "deleted": "after {after}, Spot no longer reports on migration {migration}: {what}; if the cluster is gone, "
+        "the migration has ended (status unknown). `pulumi up` waits for it again.",
     },
     "log": {
         _OTHERS: "migration {migration} failed after {after}, {n} of 3 nodes done: could not read the reason from "

@@ -262,16 +262,12 @@ def _end_unheard(
     """Return the error for a migration about which the service could not be asked any more."""
     context.update_outcomes()
     after, done = format_elapsed(waiter.elapsed), describe_share(waiter.last)
-    if isinstance(error, ClusterNotFoundError):
-        line = hint = f"after {after} migration {migration.id} is gone with its cluster ({done}): {error}"
-    else:
-        line = (
-            f"after {after}, Spot no longer reports on migration {migration.id}: {error}; "
-            f"it continues in Ocean ({done})"
-        )
-        hint = f"{line}. {context.hints.waits}."
+    # One response does not prove that the cluster is gone.
+    is_denied = isinstance(error, ClusterNotFoundError)
+    fate = "if the cluster is gone, the migration has ended" if is_denied else "it continues in Ocean"
+    line = f"after {after}, Spot no longer reports on migration {migration.id}: {error}; {fate} ({done})"
     emit(context, EventKind.UNHEARD, migration, line, status=waiter.last)
-    return UnheardError(hint)
+    return UnheardError(f"{line}. {context.hints.waits}.")
 
 
 def _yield_to_older(context: ReconcileContext, migration: MigrationRecord, listed_before: frozenset[str]) -> None:

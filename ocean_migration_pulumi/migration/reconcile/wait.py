@@ -45,8 +45,8 @@ from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART
 from ocean_migration_pulumi.migration.state.phases import describe_duration, describe_share
 from ocean_migration_pulumi.migration.state.progress import Progress
 
-STOP_DEADLINE: Final = 300.0
-"""Seconds that a migration which is stopped because its time was up may take to stop."""
+STOP_DEADLINE: Final = 480.0
+"""Seconds that a migration which is stopped because its time was up may take: Ocean completes the batch first."""
 
 _EARLY: Final[Mapping[type[Exception], EventKind]] = {
     InterruptedWaitError: EventKind.INTERRUPTED,

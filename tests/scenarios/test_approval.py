@@ -55,7 +55,7 @@ def test_a_changed_option_starts_nothing(driver: Driver) -> None:
             assert warned(preview, "not the approved plan", text)
             assert failed(scene.up_fails(), "not the approved plan", text)
         scene.declare(**{**APPROVED, "triggers": ["second"]}, approved_plan=digest)
-        untold = "Changed since the approval: planned nodes, triggers or stop_when, of which only the present values"
+        untold = "Changed since the approval: planned nodes, triggers or stop_when (their approved values"
         judged = comment(scene.preview())
         assert judged.exit_code == 4
         assert untold in judged.stdout

@@ -37,8 +37,7 @@ RESET: Final = RetryPolicy(attempts=2)
 OVERLOADED: Final = RetryPolicy(attempts=3, total=10.0)
 """For reads that the API server refuses because it is overloaded, and says for how long."""
 
-_GRACE: Final = 0.1
-"""Seconds after the deadline until a step ends: the deadline has then passed by every clock."""
+_SHORTEST_STEP: Final = 0.001
 _LONGEST_TEXT: Final = 300
 _UNAUTHORIZED: Final = 401
 _OVERLOADED_STATUSES: Final = frozenset({429, 503})
@@ -202,7 +201,7 @@ class Connection:
                 params=dict(request.query),
                 content=request.body,
                 headers=headers,
-                timeout=httpx.Timeout(LONGEST_STEP if left is None else min(LONGEST_STEP, left + _GRACE)),
+                timeout=httpx.Timeout(LONGEST_STEP if left is None else min(LONGEST_STEP, max(left, _SHORTEST_STEP))),
             ) as response:
                 return KubernetesResponse(
                     status=response.status_code,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -179,7 +179,7 @@ def compare(
     changes = changes or not is_same_plan(
         new.planned_nodes, old.planned_nodes, state.migrated | state.gone | state.manual
     )
-    pending = None if unknown - ORDERING else _find_left_by_killed_run(call, new, state)
+    pending = None if unknown - ORDERING else _find_if_possible(call, new, state, find_left_by_killed_run)
     if pending is None:
         with suppress(SettingsError):
             _recall_start(call, new, state)
@@ -192,7 +192,7 @@ def compare(
         pending,
         report_last_run(state),
         report_unverified(unverified) if unverified else None,
-        _find_returned(call, new, state),
+        None if state.gone.isdisjoint(state.planned) else _find_if_possible(call, new, state, _find_returned),
     ]
     for diagnostic in filter(None, found):
         _say(call, diagnostic.severity, _render(call, diagnostic))
@@ -366,21 +366,21 @@ def _recall_start(call: host.EngineCall, spec: MigrationSpec, state: ResourceSta
         state.unanswered.migration_id = start.migration_id  # the state has the start, but perhaps not the answer
 
 
-def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> Diagnostic | None:
+def _find_if_possible(
+    call: host.EngineCall,
+    spec: MigrationSpec,
+    state: ResourceState,
+    find: Callable[[ReconcileContext], Diagnostic | None],
+) -> Diagnostic | None:
+    """Return what a preview finds; None for nothing, and when Spot cannot be asked: the next run that can finds it."""
     try:
-        return find_left_by_killed_run(_make_context(call, spec, state, planner.BUDGET))
+        return find(_make_context(call, spec, state, planner.BUDGET))
     except (OceanMigrationError, OperationCancelled):
-        return None  # what cannot be asked now is found by the next run that can
-
-
-def _find_returned(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> Diagnostic | None:
-    if state.gone.isdisjoint(state.planned):
         return None
-    try:
-        context = _make_context(call, spec, state, planner.BUDGET)
-        return report_returned(state, context.claims.cache.candidates(context.api, context.scope))
-    except (OceanMigrationError, OperationCancelled):
-        return None  # the preview says that Spot cannot be asked
+
+
+def _find_returned(context: ReconcileContext) -> Diagnostic | None:
+    return report_returned(context.state, context.claims.cache.candidates(context.api, context.scope))
 
 
 def _outputs(state: ResourceState, spec: MigrationSpec, props: Mapping[str, Any]) -> dict[str, Any]:

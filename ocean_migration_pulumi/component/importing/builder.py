@@ -87,7 +87,7 @@ class ConfigurationBuilder:
             self.fill(self.template + name, part, template.origin)
 
     def warn_of_template(self, template: Template | None) -> None:
-        """Name what was copied from another version than the group uses, and what Spot has no field for."""
+        """Warn of parts copied from a version that the group does not use, and of parts without a field in Spot."""
         if template is None:
             return
         copied = [path for path, origin in self.origins.items() if origin == template.origin]

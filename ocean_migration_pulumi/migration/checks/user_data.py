@@ -67,7 +67,7 @@ def read_user_data(user_data: str) -> NodeRegistration:
     found = NodeRegistration()
     for part in _split_parts(user_data):
         # A script may write the configuration that a program reads later.
-        is_script = part.lstrip().startswith("#!")
+        is_script = _is_script(part)
         if _NODE_CONFIG.search(part) and not is_script:
             _read_node_config(part, found)
         elif _SETTINGS.search(part) and not is_script:
@@ -102,7 +102,7 @@ def render_user_data(cluster_user_data: str, labels: Mapping[str, str], taints: 
     for part in _split_parts(cluster_user_data):
         if _NODE_CONFIG.search(part):
             return _render_node_config(part, flags)
-        if _SETTINGS.search(part) and not part.lstrip().startswith("#!"):
+        if _SETTINGS.search(part) and not _is_script(part):
             return _render_settings(part, labels, taints)
         if match := _BOOTSTRAPPED.search(_CONTINUED.sub("", part)):
             return (
@@ -134,6 +134,10 @@ def _split_parts(user_data: str) -> Iterator[str]:
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
             yield payload.decode(errors="replace")
+
+
+def _is_script(part: str) -> bool:
+    return part.lstrip().startswith("#!")
 
 
 def _read_script(text: str, found: NodeRegistration) -> None:

@@ -269,7 +269,7 @@ def _report_unmatched_exclude(
 
 
 def nearest_id(instance_id: str, known: Iterable[str]) -> str | None:
-    """Return the id that was meant; None when none is so much alike that it is a slip, as ids are random."""
+    """Return the known id of which another is a misspelling; None without one, as ids that differ are little alike."""
     return next(iter(get_close_matches(instance_id.casefold(), known, 1, _LIKENESS_OF_IDS)), None)
 
 

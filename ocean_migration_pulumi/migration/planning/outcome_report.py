@@ -24,7 +24,7 @@ def report_gone(nodes: Collection[str]) -> Diagnostic:
 
 
 def report_returned(state: ResourceState, offered: Iterable[Candidate]) -> Diagnostic | None:
-    """Return that nodes are there after all that count as gone, which is final; None when there is none.
+    """Report nodes that count as gone, which is final, and that exist again; return None without such nodes.
 
     Args:
         state: The resource.

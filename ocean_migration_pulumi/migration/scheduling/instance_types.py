@@ -92,8 +92,8 @@ class KubeletSettings:
         reserved = {"kube": Resources(), "system": Resources()}
         for owner, text in zip(parts[::2], parts[1::2], strict=True):
             found = text[:_LONGEST_RESERVATION]
-            if (cpu := _CPU.search(found)) or _MEMORY.search(found):
-                memory = _MEMORY.search(found)
+            cpu, memory = _CPU.search(found), _MEMORY.search(found)
+            if cpu or memory:
                 reserved[owner.lower()] = Resources(
                     milli_cpu=int(float(cpu[1]) * (1 if cpu[2] else 1000)) if cpu else 0,
                     memory_mib=int(float(memory[1]) * _MIB[memory[2]]) if memory else 0,

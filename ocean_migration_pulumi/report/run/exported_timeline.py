@@ -46,11 +46,7 @@ def read_exported_health(text: str, migration_id: str) -> RunHealth | None:
 
     Raises InputError when the text is no such export.
     """
-    for outputs in _outputs(text):
-        for run in as_maps(outputs.get("migrations")):
-            if run.get("id") == migration_id:
-                return RunHealth.from_outputs(outputs, run)
-    return None
+    return next((RunHealth.from_outputs(outputs, run) for outputs, run in _runs(text, migration_id)), None)
 
 
 def read_exported_baseline(text: str, migration_id: str) -> HealthBaseline | None:
@@ -68,11 +64,16 @@ def read_exported_batch_size(text: str, migration_id: str) -> int | None:
 
     Raises InputError when the text is no such export.
     """
+    runs = _runs(text, migration_id)
+    return next((MigrationRecord.from_output(run).batch_size_percentage for _, run in runs), None)
+
+
+def _runs(text: str, migration_id: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield the outputs of resources that ran a migration, and its entry in them."""
     for outputs in _outputs(text):
         for run in as_maps(outputs.get("migrations")):
             if run.get("id") == migration_id:
-                return MigrationRecord.from_output(run).batch_size_percentage
-    return None
+                yield outputs, run
 
 
 def _outputs(text: str) -> Iterator[Mapping[str, Any]]:

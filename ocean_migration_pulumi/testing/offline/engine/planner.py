@@ -112,7 +112,8 @@ class Planner:
     def _inherit_aliases(self, goal: Goal) -> list[str]:
         """Return the aliases of a resource, and those under a parent that was found by an alias itself.
 
-        Like the engine, a name that begins with the parent's is taken to have begun with its former name.
+        As in the engine, a child whose name begins with the new name of its parent had one that began with the former
+        name.
         """
         former = self._former.get(goal.parent)
         if former is None:
